@@ -91,12 +91,12 @@ class Batch:
             self._complete(input)
             before = self._conversation(input.conversation_id)
             return (Committed(conversation=before, items=(), local_effects=()),)
-        original = _original(event)
-        target, *others = self._targets(input, original)
+        original = original_of(event)
+        target, *others = self.targets(input)
         before = self._conversation(target)
         if seen or key in self.keys:
             self._complete(input)
-            if _is_retried(original, seen_with if seen else self.keys[key][2]):
+            if is_retried(original, seen_with if seen else self.keys[key][2]):
                 # Another request of the platform, which may wait for a call of its own.
                 retried = replace(original, retried=True)
                 decision = self._decide(before, retried)
@@ -115,11 +115,12 @@ class Batch:
                 prepared.append(self._prepare(input, other, open_one, original, ended))
         self._complete(input)
         if key:
-            self.keys[key] = (key, event.at, _committed_with(original))
+            self.keys[key] = (key, event.at, committed_with(original))
         return tuple([self._stage(input, one, event.at) for one in prepared])
 
-    def _targets(self, input: Input, original: Event) -> Sequence[ConversationId]:
+    def targets(self, input: Input) -> Sequence[ConversationId]:
         """The conversations that an input may mean, the most likely first. The relay names its own."""
+        original = original_of(input.event) if input.event is not None else None
         if isinstance(original, FromPlatform):
             flagged = getattr(original, "agent_transfer", None) is True
             return self._staged.resolve(
@@ -222,19 +223,19 @@ class Batch:
             self.payloads[target] = (input.hook, at)
 
 
-def _original(event: Event) -> Event:
+def original_of(event: Event) -> Event:
     """The event itself, also of a hook that handlers have seen."""
     return event.original if isinstance(event, HookHandled) else event
 
 
-def _committed_with(event: Event) -> str | None:
+def committed_with(event: Event) -> str | None:
     """What the inbox keeps beside the key: the agent session, or the requestId of a message with an id of the client's."""
     if isinstance(event, FromAgents):
         return event.session_id
     return (event.request_id or None) if isinstance(event, UserMessage) else None
 
 
-def _is_retried(event: Event, seen_with: str | None) -> TypeGuard[UserMessage]:
+def is_retried(event: Event, seen_with: str | None) -> TypeGuard[UserMessage]:
     """Whether a known message comes with another requestId: the user's client has sent it again."""
     return isinstance(event, UserMessage) and seen_with is not None and seen_with != event.request_id
 
@@ -247,7 +248,7 @@ def _ends_all(event: Event) -> bool:
 
 
 def _brings_an_address(event: Event | None) -> bool:
-    return event is not None and isinstance(_original(event), UserMessage | AgentTransfer | HookDeferred)
+    return event is not None and isinstance(original_of(event), UserMessage | AgentTransfer | HookDeferred)
 
 
 def _drops(name: str, item_lane: str, effect: effects.Effect) -> bool:

@@ -87,8 +87,19 @@ class Committed(Record, frozen=True):
 class Moves(Protocol):
     """Conversations that come to this process, or leave it for another. Called in the ledger's thread."""
 
-    def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
-        """Carry these on: effects that are not done, in order, and conversations as `Ledger.open_conversations` has them."""
+    def gain(
+        self,
+        undelivered: Sequence[OutboxItem],
+        conversations: Sequence[Conversation],
+        possible_duplicates: int = 0,
+    ) -> None:
+        """Carry these on.
+
+        Args:
+            undelivered: effects that are not done, in order.
+            conversations: as `Ledger.open_conversations` has them.
+            possible_duplicates: how many users may see something twice: the process that had them before was killed.
+        """
 
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
         """Let go of the conversations that leave.

@@ -1,0 +1,280 @@
+"""The door of the PostgreSQL ledger: writes inputs down for the owners of their shards, many in one statement.
+
+A key that is there already tells a repeated hook. It also tells how a commit ended whose connection was lost: the door tries
+again, and finds its own keys. So every input has one, be it made up.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from msgspec.structs import replace
+
+from botkit.errors import LedgerClosed, LedgerError
+from botkit.handoff.conversation import Conversation
+from botkit.handoff.events import Event, HookAnswered
+from botkit.ledger.batch import committed_with, is_retried, original_of, unique_key
+from botkit.ledger.interface import Committed, Input
+from botkit.ledger.postgresql.database import INPUTS_FAULT, LOST, Connection, connect
+from botkit.ledger.postgresql.queries import SQL
+from botkit.ledger.postgresql.rows import input_to_bytes
+from botkit.ledger.postgresql.shards import shard_of
+from botkit.ledger.receipts import Receipt
+from botkit.ledger.waiting import Waiting
+from botkit.observability.events import get_logger
+from botkit.observability.tracebacks import where
+
+_log = get_logger("botkit.ledger")
+
+INPUTS_CHANNEL = "botkit_inputs"
+"""Notifications of new inputs: ``id:shard``, separated by commas."""
+MAX_IN_BATCH = 256
+MAX_QUEUED = 20_000
+GIVE_UP_SECONDS = 8.0
+"""Max time for which a batch is tried again. The hook's answer waits for ten seconds."""
+_RETRY_SECONDS = 0.1
+_BETWEEN_NAMES = "\x1e"
+
+Taken = Callable[[Mapping[int, Input]], None]
+"""Called with the inputs that were written down, by id, before anybody is notified of them."""
+
+
+@dataclass(slots=True)
+class _Given:
+    """An input on its way in."""
+
+    input: Input
+    event: Event
+    key: str
+    receipt: Receipt[Committed]
+    data: bytes
+    in_doubt: bool = False
+    """The connection was lost during an attempt before: it may be committed."""
+    id: int | None = None
+    duplicate: bool = False
+    shard: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shard = shard_of(self.input.conversation_id)
+
+    @property
+    def awaited(self) -> bool:
+        return isinstance(self.event, HookAnswered)
+
+
+class Door:
+    """One thread, two connections: one that commits inputs, one that notifies their owners."""
+
+    def __init__(
+        self, url: str, *, taken: Taken, answers: Callable[[int, Receipt[Committed], Committed], None]
+    ) -> None:
+        """
+        Args:
+            url: of the database.
+            taken: see `Taken`.
+            answers: takes the receipts of inputs whose outcome the owner has to tell, with their ids.
+        """
+        self._url = url
+        self._taken = taken
+        self._answers = answers
+        self._waiting: Waiting[tuple[Input, Receipt[Committed]]] = Waiting()
+        self._closed = False
+        self.working = True
+        """Whether the last commit succeeded."""
+        self._writer: Connection | None = None
+        self._notifier: Connection | None = None
+        self._thread = threading.Thread(target=self._run, name="botkit-door", daemon=True)
+
+    def start(self) -> None:
+        """Start to take inputs in."""
+        self._thread.start()
+
+    def submit(self, input: Input, receipt: Receipt[Committed]) -> LedgerError | None:
+        """Queue an input, or return why it is not accepted."""
+        if len(self._waiting) > MAX_QUEUED:
+            return LedgerError("the store does not keep up; check PostgreSQL")
+        if not self._waiting.put((input, receipt)):
+            return LedgerClosed("the service is stopping; send it again later")
+        return None
+
+    def close(self) -> None:
+        """Commit what is queued, then stop."""
+        self._closed = True
+        self._waiting.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while not self._closed or len(self._waiting):
+                queued = self._waiting.take(MAX_IN_BATCH, 0.0 if self._closed else -1)
+                if queued:
+                    self._take([one for one in queued if one[1].begins()])
+        finally:
+            self._waiting.close()
+            self._waiting.drop_all(_refuse)
+            self._disconnect()
+
+    def _take(self, queued: Sequence[tuple[Input, Receipt[Committed]]]) -> None:
+        given = []
+        for input, receipt in queued:
+            try:
+                given.append(_given(input, receipt))
+            except Exception as error:  # noqa: BLE001 - an event that cannot be encoded: only this input fails
+                receipt.settle(error)
+        try:
+            self._commit(given)
+        except INPUTS_FAULT as error:
+            _log.error("commit_not_writable", inputs=len(given), error=where(error))
+            for one in given:
+                if one.id is None and not one.duplicate:
+                    self._take_alone(one)
+
+    def _take_alone(self, one: _Given) -> None:
+        try:
+            self._commit([one])
+        except INPUTS_FAULT as error:
+            one.receipt.settle(error)
+
+    def _commit(self, given: Sequence[_Given]) -> None:
+        """Write inputs down, notify their owners, and tell the outcomes."""
+        deadline = time.monotonic() + GIVE_UP_SECONDS
+        while True:
+            try:
+                stored = self._store(given)
+                self._notify(stored)
+                break
+            except LOST as error:
+                failure = LedgerError("the store did not commit; check PostgreSQL")
+                failure.__cause__ = error
+            except LedgerError as error:
+                failure = error
+            self._disconnect()
+            for one in given:
+                one.in_doubt = True
+            if self.working:
+                _log.error("commit_failed", inputs=len(given), reason=str(failure))
+            self.working = False
+            if time.monotonic() > deadline or self._closed:
+                for one in given:
+                    one.receipt.settle(failure)
+                return
+            time.sleep(_RETRY_SECONDS)
+        self.working = True
+        for one in given:
+            outcome = Committed(Conversation(one.input.conversation_id), (), (), duplicate=one.duplicate)
+            if one.awaited and one.id is not None:
+                self._answers(one.id, one.receipt, outcome)
+            else:
+                one.receipt.settle(outcome)
+
+    def _store(self, given: Sequence[_Given]) -> Sequence[tuple[int, int]]:
+        """Commit the inputs that are not there yet; ids and shards of those that are new."""
+        if self._writer is None:
+            self._writer = connect(self._url, "door")
+        stored: list[tuple[int, int]] = []
+        first: dict[str, _Given] = {}
+        known: list[_Given] = []
+        for one in given:
+            if one.id is not None:
+                continue
+            if one.key in first:
+                known.append(one)
+            else:
+                first[one.key] = one
+        new, ids = self._insert(list(first.values()))
+        stored += ids
+        known += [one for one in first.values() if one not in new]
+        if known:
+            stored += self._again(known)
+        return stored
+
+    def _insert(self, given: Sequence[_Given]) -> tuple[Sequence[_Given], Sequence[tuple[int, int]]]:
+        assert self._writer is not None  # noqa: S101 - `_store` has opened it
+        row = self._writer.execute(SQL["take_inputs"], _columns(given)).fetchone()
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+        keys, ids, shards = row
+        fresh = set(keys)
+        new = [one for one in given if one.key in fresh]
+        for one, item_id in zip(new, ids, strict=True):
+            one.id = item_id
+        self._taken(
+            {item_id: replace(one.input, event=one.event) for one, item_id in zip(new, ids, strict=True)}
+        )
+        return new, list(zip(ids, shards, strict=True))
+
+    def _again(self, known: Sequence[_Given]) -> Sequence[tuple[int, int]]:
+        """Inputs whose keys were there: repetitions, but for messages that the user's client has sent again."""
+        assert self._writer is not None  # noqa: S101 - `_store` has opened it
+        found: dict[str, str | None] = dict(
+            self._writer.execute(SQL["seen_keys"], ([one.key for one in known],)).fetchall()
+        )
+        retried = []
+        for one in known:
+            original = original_of(one.event)
+            if is_retried(original, found.get(one.key)):
+                # Another request of the platform, which may wait for a call of its own.
+                one.event = replace(original, retried=True)
+                one.data = input_to_bytes(one.input, one.event)
+                one.key = f"{one.key} {original.request_id}"
+                retried.append(one)
+            else:
+                one.duplicate = not one.in_doubt
+        if not retried:
+            return ()
+        first = {one.key: one for one in retried}
+        new, ids = self._insert(list(first.values()))
+        for one in retried:
+            one.duplicate = one not in new
+        return ids
+
+    def _notify(self, stored: Sequence[tuple[int, int]]) -> None:
+        """Tell the owners, in a transaction that does not wait for the disk: the server lets one at a time notify."""
+        if not stored:
+            return
+        if self._notifier is None:
+            self._notifier = connect(self._url, "notifier", settings={"synchronous_commit": "off"})
+        text = ",".join([f"{item_id}:{shard}" for item_id, shard in stored])
+        self._notifier.execute(SQL["tell"], (INPUTS_CHANNEL, text))
+
+    def _disconnect(self) -> None:
+        for connection in (self._writer, self._notifier):
+            if connection is not None:
+                connection.close()
+        self._writer = self._notifier = None
+
+
+def _refuse(one: tuple[Input, Receipt[Committed]]) -> None:
+    if one[1].begins():
+        one[1].settle(LedgerClosed("the ledger has stopped"))
+
+
+def _given(input: Input, receipt: Receipt[Committed]) -> _Given:
+    event = input.event
+    if event is None:
+        raise TypeError("only the relay submits inputs without an event")
+    # An answer that is refused may be given again, so it leaves no key.
+    key = "" if isinstance(event, HookAnswered) else unique_key(input)
+    return _Given(input, event, key or f"~{uuid4().hex}", receipt, input_to_bytes(input, event))
+
+
+def _columns(given: Sequence[_Given]) -> dict[str, list[Any]]:
+    return {
+        "keys": [one.key for one in given],
+        "ats": [float(one.event.at) for one in given],
+        "sessions": [committed_with(original_of(one.event)) for one in given],
+        "shards": [one.shard for one in given],
+        "bots": [one.input.conversation_id.bot_id for one in given],
+        "names": [
+            _BETWEEN_NAMES.join((one.input.conversation_id.user_id, *one.input.aliases)) for one in given
+        ],
+        "channels": [one.input.conversation_id.channel for one in given],
+        "inputs": [one.data for one in given],
+        "components": [one.input.hook.component_id if one.input.hook is not None else None for one in given],
+        "bodies": [one.input.hook.body if one.input.hook is not None else None for one in given],
+        "awaited": [one.awaited for one in given],
+    }

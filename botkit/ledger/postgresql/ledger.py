@@ -1,0 +1,224 @@
+"""`PostgresLedger`: the ledger of one of any number of processes on one PostgreSQL database."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import get_args
+from uuid import uuid4
+
+import psycopg
+
+from botkit.errors import LedgerClosed, LedgerError
+from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.handoff.events import SubmittedEvent
+from botkit.ledger.interface import Committed, Decide, HookBody, Input, Moves, OutboxItem
+from botkit.ledger.memory import PayloadCache
+from botkit.ledger.postgresql import reading
+from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL, Awaited
+from botkit.ledger.postgresql.database import Connection, connect
+from botkit.ledger.postgresql.door import INPUTS_CHANNEL, Door
+from botkit.ledger.postgresql.listener import Listener
+from botkit.ledger.postgresql.migrations import migrate
+from botkit.ledger.postgresql.owner import Owner
+from botkit.ledger.receipts import FutureReceipt, Receipt
+
+_SUBMITTED = get_args(SubmittedEvent)
+MAX_UNDELIVERED = 100_000
+"""Max effects of this process' shards; then hooks are refused, because the relay holds the effects in memory."""
+_MAX_IDLE = 2
+
+
+class PostgresLedger:
+    """See `interface.Ledger`. Any number of processes per database; each owns some of the conversations.
+
+    Args:
+        url: ``postgresql://user:password@host/database``.
+        decide: the rules; called in the owner's thread only, one input after the other.
+        direct_url: the same database without a pooler in between.
+    """
+
+    def __init__(self, url: str, decide: Decide, *, direct_url: str = "") -> None:
+        self._url = url
+        direct = direct_url or url
+        self._direct_url = direct
+        self._local: dict[int, Input] = {}
+        self._payloads = PayloadCache()
+        self._owner = Owner(
+            direct,
+            member=f"{socket.gethostname()[:20]}/{os.getpid()}/{uuid4().hex[:6]}",
+            decide=decide,
+            local=self._local,
+            payloads=self._payloads,
+        )
+        self._awaited = Awaited(self._reader)
+        self._door = Door(url, taken=self._taken, answers=self._awaited.add)
+        self._listener = Listener(
+            direct,
+            {INPUTS_CHANNEL: self._owner.told, ANSWERS_CHANNEL: self._awaited.told},
+            missed=self._missed,
+        )
+        self._idle: deque[Connection] = deque()
+        self._expects_repeats = False
+        self._started = self._closed = False
+        self._lock = threading.Lock()
+
+    # --- start and end -----------------------------------------------------------------------------------------------
+
+    def start(self, on_commit: Callable[[Sequence[Committed]], None], moves: Moves | None = None) -> None:
+        """See `interface.Ledger.start`. Raises: LedgerError if the database cannot be used."""
+        if self._started:
+            return
+        with connect(self._direct_url, "start", settings={"statement_timeout": 60_000}) as connection:
+            migrate(connection)
+        self._started = True
+        self._owner.start(on_commit, moves, self._awaited.answered)
+        self._listener.start()
+        self._door.start()
+
+    def expect_repeats(self) -> None:
+        """See `interface.Ledger.expect_repeats`."""
+        self._expects_repeats = True
+
+    def close(self) -> None:
+        """See `interface.Ledger.close`. The shards are free for other processes at once."""
+        with self._lock:
+            if not self._started or self._closed:
+                return
+            self._closed = True
+        self._door.close()
+        self._owner.close(clean=not self._expects_repeats)
+        self._listener.close()
+        self._awaited.close()
+        while self._idle:
+            self._idle.pop().close()
+
+    # --- inputs, from any thread ---------------------------------------------------------------------------------------
+
+    def submit(self, input: Input) -> Future[Committed]:
+        """See `interface.Ledger.submit`. The consequences of a hook are its owner's: the returned conversation is empty."""
+        future: Future[Committed] = Future()
+        if (refused := self._submit(input, FutureReceipt(future))) is not None:
+            future.set_exception(refused)
+        return future
+
+    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
+        """See `interface.Ledger.submit_then`, and `submit`."""
+        receipt: Receipt[Committed] = Receipt(then)
+        if (refused := self._submit(input, receipt)) is not None:
+            receipt.settle(refused)
+        return receipt.drop
+
+    def _submit(self, input: Input, receipt: Receipt[Committed]) -> LedgerError | None:
+        if not self._started:
+            return LedgerClosed("the ledger has not been started")
+        if input.completes or not isinstance(input.event, _SUBMITTED):
+            return self._owner.submit(input, receipt)
+        if input.hook is not None and self.depth >= MAX_UNDELIVERED:
+            return LedgerError("the outbox is full; the log names the target")
+        return self._door.submit(input, receipt)
+
+    def _taken(self, inputs: Mapping[int, Input]) -> None:
+        """The door has written inputs down: those of this process' shards need not be read again."""
+        self._local.update(
+            (row, input) for row, input in inputs.items() if self._owner.owns(input.conversation_id)
+        )
+
+    def _missed(self) -> None:
+        self._owner.look()
+        self._awaited.look()
+
+    # --- reading, from any thread ----------------------------------------------------------------------------------------
+
+    @property
+    def depth(self) -> int:
+        """The number of effects in this process' shards that are not done."""
+        return self._owner.depth
+
+    def healthy(self) -> bool:
+        """See `interface.Ledger.healthy`."""
+        return self._started and not self._closed and self._owner.healthy() and self._door.working
+
+    def may_act(self) -> bool:
+        """See `interface.Ledger.may_act`."""
+        return self._owner.may_act()
+
+    def undelivered(self) -> Sequence[OutboxItem]:
+        """Nothing: everything comes by `Moves.gain`."""
+        return ()
+
+    def open_conversations(self) -> Sequence[Conversation]:
+        """Those of this process' shards."""
+        found = (stored.conversation for stored in self._owner.remembered.all())
+        return [conversation for conversation in found if conversation.open]
+
+    def conversation(self, conversation_id: ConversationId) -> Conversation | None:
+        """See `interface.Ledger.conversation`. None for one of another process."""
+        stored = self._owner.remembered.get(conversation_id)
+        return stored.conversation if stored is not None else None
+
+    def hook_of(self, item_id: int) -> HookBody | None:
+        """See `interface.Ledger.hook_of`."""
+        with self._reader() as connection:
+            return reading.hooks_of(connection, [item_id]).get(item_id)
+
+    def hooks_of(self, item_ids: Sequence[int], max_bytes: int) -> Mapping[int, HookBody | None]:
+        """See `interface.Ledger.hooks_of`."""
+        with self._reader() as connection:
+            return reading.first_hooks_of(connection, item_ids, max_bytes)
+
+    def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
+        """See `interface.Ledger.newest_hook`."""
+        if (cached := self.cached_newest_hook(conversation_id)) is not None:
+            return cached
+        with self._reader() as connection:
+            return reading.newest_hook(connection, conversation_id)
+
+    def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
+        """See `interface.Ledger.newest_hook_of`."""
+        with self._reader() as connection:
+            return reading.newest_hook_of(connection, bot_id, user_id)
+
+    def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
+        """See `interface.Ledger.cached_newest_hook`."""
+        return self._payloads.get(conversation_id) if self._owner.owns(conversation_id) else None
+
+    def sweep(self, before: Instant, *, stories_before: Instant | None = None) -> int:
+        """See `interface.Ledger.sweep`. Conversations of this process' shards; keys, payloads and stories of all."""
+        total = 0
+        while True:
+            gone = self._owner.sweep(before).result()
+            with self._reader() as connection:
+                gone += reading.forget(connection, before, stories_before)
+            if not gone:
+                return total
+            total += gone
+
+    @contextmanager
+    def _reader(self) -> Iterator[Connection]:
+        """A connection of this thread's own. Raises: LedgerError if the store cannot be read."""
+        if not self._started or self._closed:
+            raise LedgerClosed(
+                "the ledger has not been started" if not self._started else "the ledger has stopped"
+            )
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = connect(self._url, "reader")
+        try:
+            yield connection
+        except psycopg.Error as error:
+            connection.close()
+            raise LedgerError("the store could not be read; check PostgreSQL") from error
+        except BaseException:
+            connection.close()
+            raise
+        if self._closed or len(self._idle) >= _MAX_IDLE:
+            connection.close()
+        else:
+            self._idle.append(connection)

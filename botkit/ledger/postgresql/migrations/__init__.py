@@ -1,0 +1,60 @@
+"""Schema migrations: a script for each version brings a store to it from the version before.
+
+An old and a new version run side by side during a rolling upgrade, so a script only adds what the version before can live with;
+what is not needed any more goes with the next one.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import psycopg
+
+from botkit.errors import LedgerError
+from botkit.ledger.postgresql.database import Connection, reason
+
+MIGRATIONS = tuple(
+    file.read_text(encoding="utf-8")
+    for file in sorted(resources.files(__name__).iterdir(), key=lambda file: file.name)
+    if file.name.endswith(".sql")
+)
+"""The script of version n is the file that begins with n. A released one never changes; a new one is added."""
+_LOCK = 0x426F744D
+"""The advisory lock of whoever migrates: "BotM"."""
+
+
+def migrate(connection: Connection) -> None:
+    """Run the missing scripts in one transaction. Several processes that start together wait for each other.
+
+    Raises:
+        LedgerError: the tables cannot be made, or a newer BotKit has made them.
+    """
+    try:
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+            version = version_of(connection)
+            if version > len(MIGRATIONS):
+                raise LedgerError(
+                    f"the store has schema version {version}, this BotKit knows {len(MIGRATIONS)}: "
+                    "run the newer BotKit, or name another database in store.url"
+                )
+            for script in MIGRATIONS[version:]:
+                connection.execute(script)
+            if version < len(MIGRATIONS):
+                connection.execute(
+                    "INSERT INTO meta (name, value) VALUES ('schema_version', %s) "
+                    "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    (str(len(MIGRATIONS)),),
+                )
+    except psycopg.Error as error:
+        raise LedgerError(
+            f"the store's tables cannot be made ({reason(error)}): the user in store.url needs the right to create tables"
+        ) from error
+
+
+def version_of(connection: Connection) -> int:
+    """The version of a store's schema; 0 of an empty database."""
+    if connection.execute("SELECT to_regclass('meta')").fetchone() == (None,):
+        return 0
+    found = connection.execute("SELECT value FROM meta WHERE name = 'schema_version'").fetchone()
+    return int(found[0]) if found else 0

@@ -1,0 +1,109 @@
+"""Which shards this process owns: those whose advisory locks are held by the session that commits, for as long as it lives."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+
+from botkit.ledger.postgresql.database import Connection
+from botkit.ledger.postgresql.queries import SQL
+from botkit.ledger.postgresql.shards import SHARDS
+
+IDLE_SECONDS = 5.0
+"""The server ends a session that has been silent for so long: that of a process which stands still."""
+SURE_SECONDS = 3.5
+"""For so long after its last word to the server, a process can be sure of its shards. The rest is for calls under way."""
+PREFERRED_SECONDS = 2.0
+"""After a restart of the server, everybody gets back what it owned before others may claim it."""
+SESSION: dict[str, str | int] = {
+    "idle_session_timeout": int(IDLE_SECONDS * 1000),
+    "idle_in_transaction_session_timeout": int(IDLE_SECONDS * 1000),
+    "synchronous_commit": "on",
+}
+LOCK = 0x426F744B
+"""The class of the advisory locks: "BotK"."""
+
+
+class Ownership:
+    """The shards of one process. Only the owner's thread changes it; any thread may read it."""
+
+    def __init__(self, member: str) -> None:
+        self._member = member
+        self.shards: frozenset[int] = frozenset()
+        self.clean = True
+        """Whether shards that are left now are left in good order."""
+        self._heard = -math.inf
+        self._connected = 0.0
+
+    def connected(self, connection: Connection) -> None:
+        """A session has begun; it owns nothing yet."""
+        self.shards = frozenset()
+        self._connected = time.monotonic()
+        self.ping(connection)
+
+    def is_sure(self) -> bool:
+        """Whether the server cannot have ended the session yet."""
+        return _now() - self._heard < SURE_SECONDS
+
+    def ping(self, connection: Connection) -> None:
+        """Say something to the server. Raises: an error of `LOST` if the session has ended."""
+        began = _now()
+        connection.execute("SELECT 1")
+        self._heard = began
+
+    def wrote(self) -> None:
+        """A commit has just succeeded."""
+
+    def turn(self, connection: Connection) -> tuple[set[int], Sequence[int]]:
+        """Look how many processes there are. Returns the shards to let go of, and those to claim."""
+        began = _now()
+        row = connection.execute(SQL["members"], {"lock": LOCK}).fetchone()
+        self._heard = began
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+        members, held, restarted = row
+        share = math.ceil(SHARDS / max(1, members))
+        too_many = len(self.shards) - share
+        if too_many > 0:
+            return set(sorted(self.shards)[-too_many:]), ()
+        free = [shard for shard in range(SHARDS) if shard not in held and shard not in self.shards]
+        if restarted and time.monotonic() - self._connected < PREFERRED_SECONDS:
+            free = [shard for shard in free if self._was_here(connection, shard)]
+        return set(), free[: share - len(self.shards)]
+
+    def claim(self, connection: Connection, shards: Sequence[int]) -> Mapping[int, bool]:
+        """Lock shards. Returns those that it got, each with whether its last owner left it in good order."""
+        rows = connection.execute(SQL["claim"], {"shards": list(shards), "lock": LOCK}).fetchall()
+        got = [shard for (shard,) in rows]
+        if not got:
+            return {}
+        clean = {shard: left for shard, _, left in connection.execute(SQL["last_owners"])}
+        connection.execute(SQL["own"], {"shards": got, "owner": self._member})
+        return {shard: clean.get(shard, True) for shard in got}
+
+    def add(self, shards: Sequence[int]) -> None:
+        """Shards whose conversations are in memory now."""
+        self.shards |= frozenset(shards)
+
+    def release(self, connection: Connection, shards: set[int]) -> None:
+        """Let go of shards in which nothing is attempted any more."""
+        self.shards -= shards
+        if self.clean and shards:
+            connection.execute(SQL["leave_clean"], (sorted(shards),))
+        connection.execute(SQL["release"], {"shards": sorted(shards), "lock": LOCK})
+
+    def lost(self) -> None:
+        """The session has ended."""
+        self.shards = frozenset()
+        self._heard = -math.inf
+
+    def _was_here(self, connection: Connection, shard: int) -> bool:
+        owners = {number: (owner, clean) for number, owner, clean in connection.execute(SQL["last_owners"])}
+        owner, clean = owners.get(shard, (self._member, True))
+        return bool(clean) or owner == self._member
+
+
+def _now() -> float:
+    """Seconds that also pass while the machine sleeps."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)

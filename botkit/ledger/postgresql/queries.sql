@@ -1,0 +1,236 @@
+-- The SQL of the PostgreSQL ledger.
+
+-- --- the door --------------------------------------------------------------------------------------------------------
+
+-- name: take_inputs
+-- Keys are sorted, so that two doors with the same keys wait for each other instead of deadlocking. A row is numbered in the
+-- order of its place. It returns the keys that are new, and the ids and shards of their rows, in the order of the ids.
+WITH given AS (
+    SELECT * FROM unnest(
+        %(keys)b::text[], %(ats)b::double precision[], %(sessions)b::text[], %(shards)b::smallint[], %(bots)b::text[],
+        %(names)b::text[], %(channels)b::text[], %(inputs)b::bytea[], %(components)b::text[], %(bodies)b::bytea[],
+        %(awaited)b::boolean[]
+    ) WITH ORDINALITY
+    AS g (key, at, session, shard, bot_id, names, channel, input, component_id, body, awaited, place)
+), fresh AS (
+    INSERT INTO inbox (key, at, session) SELECT key, at, session FROM given ORDER BY key
+    ON CONFLICT (key) DO NOTHING RETURNING key
+), stored AS (
+    INSERT INTO inputs (shard, input, component_id, body, awaited)
+    SELECT coalesce((
+        SELECT n.shard FROM live_names n
+        WHERE n.bot_id = given.bot_id AND n.name = ANY (string_to_array(given.names, chr(30)))
+        AND (n.channel IN (given.channel, '') OR given.channel = '')
+        ORDER BY n.user_id LIMIT 1
+    ), given.shard), given.input, given.component_id, given.body, given.awaited
+    FROM given JOIN fresh USING (key) ORDER BY given.place
+    RETURNING id, shard
+)
+SELECT
+    (SELECT coalesce(array_agg(key), '{}') FROM fresh),
+    (SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM stored),
+    (SELECT coalesce(array_agg(shard ORDER BY id), '{}') FROM stored)
+
+-- name: tell
+SELECT pg_notify(%s, %s)
+
+-- name: seen_keys
+SELECT key, session FROM inbox WHERE key = ANY (%b::text[])
+
+-- name: take_answers
+DELETE FROM answers WHERE input_id = ANY (%b::bigint[]) RETURNING input_id, refused
+
+-- --- the owner: what it takes ------------------------------------------------------------------------------------------
+
+-- name: inputs
+SELECT id, shard, input, component_id, body, awaited FROM inputs
+WHERE id = ANY (%b::bigint[]) AND shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed ORDER BY id
+
+-- name: undecided
+SELECT id FROM inputs WHERE shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed ORDER BY id
+
+-- --- the owner: what it commits ----------------------------------------------------------------------------------------
+
+-- name: insert_keys
+INSERT INTO inbox (key, at, session) SELECT * FROM unnest(%b::text[], %b::double precision[], %b::text[])
+ON CONFLICT (key) DO NOTHING
+
+-- name: delete_inputs
+DELETE FROM inputs WHERE id = ANY (%b::bigint[])
+
+-- name: fail_inputs
+UPDATE inputs SET failed = true WHERE id = ANY (%b::bigint[])
+
+-- name: keep_inputs
+UPDATE inputs SET rank = kept.rank, decided = kept.decided
+FROM unnest(%b::bigint[], %b::bigint[], %b::bytea[]) AS kept (id, rank, decided) WHERE inputs.id = kept.id
+
+-- name: move_inputs
+UPDATE inputs SET shard = moved.shard FROM unnest(%b::bigint[], %b::smallint[]) AS moved (id, shard)
+WHERE inputs.id = moved.id
+
+-- name: insert_effects
+INSERT INTO outbox (id, shard, rank, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, body)
+SELECT * FROM unnest(
+    %b::bigint[], %b::smallint[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[],
+    %b::double precision[], %b::text[], %b::bytea[]
+)
+
+-- name: delete_effects
+DELETE FROM outbox WHERE id = ANY (%b::bigint[])
+
+-- name: drop_lanes
+DELETE FROM outbox WHERE lane = ANY (%b::text[]) AND lane <> 'user' AND kind <> 'EndSession' RETURNING id
+
+-- name: insert_steps
+INSERT INTO story (at, ref, kind, detail)
+SELECT * FROM unnest(%b::double precision[], %b::bigint[], %b::text[], %b::text[])
+
+-- name: upsert_conversations
+INSERT INTO conversations (bot_id, user_id, channel, shard, state, names, live, ended_at, session)
+SELECT * FROM unnest(
+    %b::text[], %b::text[], %b::text[], %b::smallint[], %b::bytea[], %b::bytea[], %b::boolean[], %b::double precision[],
+    %b::text[]
+)
+ON CONFLICT (bot_id, user_id, channel) DO UPDATE
+SET state = excluded.state, names = excluded.names, live = excluded.live, ended_at = excluded.ended_at,
+    session = excluded.session
+
+-- name: delete_conversations
+DELETE FROM conversations USING unnest(%b::text[], %b::text[], %b::text[]) AS gone (bot_id, user_id, channel)
+WHERE conversations.bot_id = gone.bot_id AND conversations.user_id = gone.user_id AND conversations.channel = gone.channel
+
+-- name: forget_names
+DELETE FROM live_names USING unnest(%b::text[], %b::text[], %b::text[]) AS gone (bot_id, user_id, channel)
+WHERE live_names.bot_id = gone.bot_id AND live_names.user_id = gone.user_id AND live_names.channel = gone.channel
+
+-- name: insert_names
+INSERT INTO live_names (bot_id, name, user_id, channel, shard)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::smallint[]) ON CONFLICT DO NOTHING
+
+-- name: upsert_payloads
+INSERT INTO payloads (bot_id, user_id, channel, component_id, body, at)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::double precision[])
+ON CONFLICT (bot_id, user_id, channel) DO UPDATE
+SET component_id = excluded.component_id, body = excluded.body, at = excluded.at
+
+-- name: answer
+INSERT INTO answers (input_id, refused, at) SELECT * FROM unnest(%b::bigint[], %b::text[], %b::double precision[])
+ON CONFLICT DO NOTHING
+
+-- --- the owner: its shards ---------------------------------------------------------------------------------------------
+
+-- name: members
+-- How many processes there are, which shards have an owner, and whether the server has just started.
+SELECT
+    (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'botkit owner %%'),
+    (SELECT coalesce(array_agg(objid::int), '{}') FROM pg_locks
+     WHERE locktype = 'advisory' AND classid = %(lock)s AND granted
+     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())),
+    now() - pg_postmaster_start_time() < interval '5 seconds'
+
+-- name: claim
+SELECT shard FROM unnest(%(shards)s::int[]) AS shard WHERE pg_try_advisory_lock(%(lock)s, shard)
+
+-- name: release
+SELECT pg_advisory_unlock(%(lock)s, shard) FROM unnest(%(shards)s::int[]) AS shard
+
+-- name: last_owners
+SELECT shard, owner, clean FROM shards
+
+-- name: own
+INSERT INTO shards (shard, owner, clean) SELECT shard, %(owner)s, false FROM unnest(%(shards)s::int[]) AS shard
+ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner, clean = false
+
+-- name: leave_clean
+UPDATE shards SET clean = true WHERE shard = ANY (%s::int[])
+
+-- name: block
+SELECT nextval('outbox_blocks')
+
+-- name: conversations
+SELECT state, names FROM conversations WHERE shard = ANY (%b::smallint[])
+
+-- name: effects
+SELECT id, rank, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, coalesce(length(body), 0)
+FROM outbox WHERE shard = ANY (%b::smallint[]) ORDER BY rank
+
+-- name: kept_inputs
+SELECT id, rank, decided, component_id, coalesce(length(body), 0) FROM inputs
+WHERE shard = ANY (%b::smallint[]) AND rank IS NOT NULL ORDER BY rank
+
+-- name: users_with_deliveries
+SELECT DISTINCT bot_id, user_id, channel FROM outbox WHERE lane = 'user' AND shard = ANY (%b::smallint[])
+
+-- name: rows_with_deliveries
+-- Of the first ones, which the process that is gone may have been passing on; thousands that wait were never tried.
+SELECT decided, input FROM inputs WHERE shard = ANY (%b::smallint[]) AND NOT failed ORDER BY id LIMIT 1000
+
+-- --- reading ---------------------------------------------------------------------------------------------------------
+
+-- name: hooks_of_effects
+SELECT id, body, component_id FROM outbox WHERE id = ANY (%b::bigint[]) AND body IS NOT NULL
+
+-- name: hooks_of_inputs
+SELECT id, body, component_id FROM inputs WHERE id = ANY (%b::bigint[]) AND body IS NOT NULL
+
+-- name: sizes_of_effects
+SELECT id, length(body) FROM outbox WHERE id = ANY (%b::bigint[]) AND body IS NOT NULL
+
+-- name: sizes_of_inputs
+SELECT id, length(body) FROM inputs WHERE id = ANY (%b::bigint[]) AND body IS NOT NULL
+
+-- name: newest_hook
+SELECT body, component_id FROM payloads WHERE bot_id = %s AND user_id = %s AND channel = %s
+
+-- name: newest_hook_of_user
+-- Of the conversation with an agent session, else the newest.
+SELECT p.user_id, p.channel, p.body, p.component_id FROM payloads p
+LEFT JOIN live_names n ON n.bot_id = p.bot_id AND n.user_id = p.user_id AND n.channel = p.channel AND n.name = %(user)s
+WHERE p.bot_id = %(bot)s AND (p.user_id = %(user)s OR n.name IS NOT NULL)
+ORDER BY n.name IS NULL, p.at DESC LIMIT 1
+
+-- --- sweeps ----------------------------------------------------------------------------------------------------------
+
+-- name: ended_conversations
+SELECT bot_id, user_id, channel FROM conversations
+WHERE shard = ANY (%(shards)s::smallint[]) AND NOT live AND ended_at < %(before)s
+AND NOT EXISTS (
+    SELECT 1 FROM outbox o
+    WHERE o.bot_id = conversations.bot_id AND o.user_id = conversations.user_id AND o.channel = conversations.channel
+)
+LIMIT %(rows)s
+
+-- name: delete_old_keys
+-- Events of the agents' side can arrive again while their session lives or is closing, because they are listed.
+DELETE FROM inbox WHERE key IN (
+    SELECT key FROM inbox
+    WHERE at < %(before)s
+    AND (session IS NULL OR (
+        NOT EXISTS (SELECT 1 FROM conversations c WHERE c.session = inbox.session)
+        AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.lane = 'agent:' || inbox.session AND o.lane <> 'user')
+    ))
+    LIMIT %(rows)s
+)
+
+-- name: delete_old_payloads
+DELETE FROM payloads WHERE (bot_id, user_id, channel) IN (
+    SELECT bot_id, user_id, channel FROM payloads AS old
+    WHERE at < %(before)s
+    AND NOT EXISTS (
+        SELECT 1 FROM conversations AS c
+        WHERE c.bot_id = old.bot_id AND c.user_id = old.user_id AND c.channel = old.channel AND c.live
+    )
+    AND NOT EXISTS (
+        SELECT 1 FROM outbox AS o
+        WHERE o.bot_id = old.bot_id AND o.user_id = old.user_id AND o.channel = old.channel
+    )
+    LIMIT %(rows)s
+)
+
+-- name: delete_old_steps
+DELETE FROM story
+WHERE id <= (SELECT max(id) FROM (SELECT id, at FROM story ORDER BY id LIMIT %(rows)s) AS oldest WHERE at < %(before)s)
+
+-- name: delete_old_answers
+DELETE FROM answers WHERE at < %(before)s

@@ -1,0 +1,157 @@
+"""Reads the store: what an owner takes on, hooks and payloads; and sweeps what is old."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.effects import USER_LANE
+from botkit.ledger import codec
+from botkit.ledger.interface import HookBody, OutboxItem
+from botkit.ledger.memory import Stored
+from botkit.ledger.postgresql.database import Connection
+from botkit.ledger.postgresql.queries import SQL
+from botkit.ledger.postgresql.rows import decision_from_bytes, input_from_row
+
+MAX_HOOK_BYTES_AT_ONCE = 4 * 1024 * 1024
+"""Max bytes of hooks read with the effects of shards. After an outage of a target, gigabytes of them may wait."""
+SWEEP_ROWS = 500
+SWEEP_PAYLOADS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Gained:
+    """What comes with shards: every stored conversation, and the effects that are not done, in their order."""
+
+    stored: Sequence[Stored]
+    items: Sequence[OutboxItem]
+    last_rank: int
+
+
+def of_shards(connection: Connection, shards: Sequence[int]) -> Gained:
+    """Everything that is decided in these shards."""
+    found: list[tuple[int, OutboxItem]] = []
+    sizes: list[tuple[int, int, int]] = []
+    """Place, id and bytes of each hook."""
+    for (
+        item_id,
+        rank,
+        bot_id,
+        user_id,
+        channel,
+        lane,
+        kind,
+        effect,
+        created_at,
+        _,
+        size,
+    ) in connection.execute(SQL["effects"], (shards,)):
+        one = ConversationId(bot_id, user_id, channel)
+        item = OutboxItem(
+            item_id * 2 + 1, one, lane, codec.effect_from_json(kind, effect), Instant(created_at), None
+        )
+        found.append((rank, item))
+        sizes.append((rank, item.id, size))
+    for row, rank, decided, _, size in connection.execute(SQL["kept_inputs"], (shards,)):
+        found.append((rank, decision_from_bytes(decided, row * 2, None)))
+        sizes.append((rank, row * 2, size))
+    found.sort(key=lambda one: one[0])
+    sizes.sort()
+    totals = itertools.accumulate(size for *_, size in sizes)
+    near = [
+        item_id
+        for (_, item_id, size), total in zip(sizes, totals, strict=True)
+        if size and total <= MAX_HOOK_BYTES_AT_ONCE
+    ]
+    hooks = hooks_of(connection, near)
+    stored = [
+        Stored(codec.conversation_from_json(state), codec.names_from_json(names))
+        for state, names in connection.execute(SQL["conversations"], (shards,))
+    ]
+    items = [_with_hook(item, hooks.get(item.id)) for _, item in found]
+    return Gained(stored, items, max((rank for rank, _ in found), default=0))
+
+
+def possible_repeats(connection: Connection, shards: Sequence[int]) -> int:
+    """The users to whom the process that has lost these shards may just have delivered something."""
+    users: set[ConversationId] = set()
+    for bot_id, user_id, channel in connection.execute(SQL["users_with_deliveries"], (shards,)):
+        users.add(ConversationId(bot_id, user_id, channel))
+    for decided, data in connection.execute(SQL["rows_with_deliveries"], (shards,)):
+        if decided is None:
+            users.add(input_from_row(data, None, None).conversation_id)
+        elif (item := decision_from_bytes(decided, 0, None)).lane == USER_LANE:
+            users.add(item.conversation_id)
+    return len(users)
+
+
+def hooks_of(connection: Connection, item_ids: Sequence[int]) -> dict[int, HookBody]:
+    """The hooks of effects, by the ids of their items."""
+    found: dict[int, HookBody] = {}
+    for query, odd in (("hooks_of_effects", 1), ("hooks_of_inputs", 0)):
+        ids = [item_id // 2 for item_id in item_ids if item_id % 2 == odd]
+        if ids:
+            for number, body, component_id in connection.execute(SQL[query], (ids,)):
+                found[number * 2 + odd] = HookBody(body, component_id)
+    return found
+
+
+def first_hooks_of(
+    connection: Connection, item_ids: Sequence[int], max_bytes: int
+) -> dict[int, HookBody | None]:
+    """The hooks of the first of some effects: as many as `max_bytes` allow, and of one at least."""
+    sizes: dict[int, int] = {}
+    for query, odd in (("sizes_of_effects", 1), ("sizes_of_inputs", 0)):
+        ids = [item_id // 2 for item_id in item_ids if item_id % 2 == odd]
+        if ids:
+            sizes |= {number * 2 + odd: size for number, size in connection.execute(SQL[query], (ids,))}
+    totals = itertools.accumulate(sizes.get(item_id, 0) for item_id in item_ids)
+    fitting = sum(1 for _ in itertools.takewhile(lambda total: total <= max_bytes, totals))
+    first = item_ids[: max(1, fitting)]
+    return {**dict.fromkeys(first), **hooks_of(connection, first)}
+
+
+def newest_hook(connection: Connection, one: ConversationId) -> HookBody | None:
+    """The stored payload of a conversation."""
+    row = connection.execute(SQL["newest_hook"], (one.bot_id, one.user_id, one.channel)).fetchone()
+    return HookBody(*row) if row is not None else None
+
+
+def newest_hook_of(
+    connection: Connection, bot_id: str, user_id: str
+) -> tuple[ConversationId, HookBody] | None:
+    """The newest payload of a user on any channel, and its conversation: the one with an agent session first."""
+    row = connection.execute(SQL["newest_hook_of_user"], {"bot": bot_id, "user": user_id}).fetchone()
+    if row is None:
+        return None
+    found, channel, *hook = row
+    return ConversationId(bot_id, found, channel), HookBody(*hook)
+
+
+# --- sweeps ----------------------------------------------------------------------------------------------------------
+
+
+def ended_before(connection: Connection, shards: Sequence[int], before: Instant) -> list[ConversationId]:
+    """Some conversations of these shards that ended before this and have no effects in the outbox."""
+    wanted = {"shards": shards, "before": float(before), "rows": SWEEP_ROWS}
+    return [ConversationId(*row) for row in connection.execute(SQL["ended_conversations"], wanted)]
+
+
+def forget(connection: Connection, before: Instant, stories_before: Instant | None) -> int:
+    """Delete some keys, payloads and steps that are older than this; the number of rows deleted."""
+    old = {"before": float(before), "rows": SWEEP_ROWS}
+    gone = connection.execute(SQL["delete_old_keys"], old).rowcount
+    gone += connection.execute(SQL["delete_old_payloads"], {**old, "rows": SWEEP_PAYLOADS}).rowcount
+    connection.execute(SQL["delete_old_answers"], old)
+    if stories_before is not None:
+        old_steps = {"before": float(stories_before), "rows": SWEEP_ROWS}
+        gone += connection.execute(SQL["delete_old_steps"], old_steps).rowcount
+    return gone
+
+
+def _with_hook(item: OutboxItem, hook: HookBody | None) -> OutboxItem:
+    if hook is None:
+        return item
+    return OutboxItem(item.id, item.conversation_id, item.lane, item.effect, item.created_at, hook)

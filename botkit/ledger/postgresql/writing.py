@@ -1,0 +1,148 @@
+"""Writes a group commit of an owner: the rows of a batch and of what it took, in one transaction and one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from botkit.handoff.conversation import ConversationId
+from botkit.ledger import codec
+from botkit.ledger.batch import Batch
+from botkit.ledger.memory import Stored
+from botkit.ledger.postgresql.database import Connection
+from botkit.ledger.postgresql.queries import SQL
+from botkit.ledger.postgresql.shards import shard_of
+
+
+@dataclass(slots=True)
+class Rows:
+    """The consequences of a batch for the rows of `inputs`, and the places of its effects."""
+
+    done: list[int] = field(default_factory=list)
+    """Inputs whose consequences are elsewhere, or delivered."""
+    failed: list[int] = field(default_factory=list)
+    kept: list[tuple[int, int, bytes]] = field(default_factory=list)
+    """Inputs that stay as effects, with their places and decisions."""
+    moved: list[tuple[int, int]] = field(default_factory=list)
+    """Inputs of other shards, each with its shard."""
+    answered: list[tuple[int, str, float]] = field(default_factory=list)
+    ranks: dict[int, int] = field(default_factory=dict)
+    """The place of each new effect, by its id."""
+
+
+def write(connection: Connection, batch: Batch, rows: Rows) -> int:
+    """Write everything in one transaction.
+
+    Returns:
+        The number of effects that lost their lane, in which nothing is delivered any more.
+
+    Raises:
+        psycopg.Error: nothing of it is durable, unless the connection was lost: then nobody knows.
+    """
+    statements = list(_statements(batch, rows))
+    if not statements:
+        return 0
+    dropped: psycopg.Cursor[tuple[Any, ...]] | None = None
+    with connection.pipeline():
+        connection.execute("BEGIN")
+        for name, columns in statements:
+            cursor = connection.execute(SQL[name], columns)
+            if name == "drop_lanes":
+                dropped = cursor
+        connection.execute("COMMIT")
+    return dropped.rowcount if dropped is not None else 0
+
+
+def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[list[Any]]]]:
+    found: list[tuple[str, Sequence[list[Any]]]] = []
+
+    def add(name: str, given: Sequence[Sequence[Any]]) -> None:
+        if given:
+            found.append((name, [list(column) for column in zip(*given, strict=True)]))
+
+    add("insert_keys", sorted(batch.keys.values()))
+    if batch.dropped:
+        found.append(("drop_lanes", [list(batch.dropped)]))
+    add("insert_effects", [_effect(rows.ranks[item_id], *one) for item_id, one in batch.outbox.items()])
+    add("insert_steps", batch.story)
+    _conversations(batch.changes, batch, add)
+    add(
+        "upsert_payloads",
+        [
+            (one.bot_id, one.user_id, one.channel, hook.component_id, hook.body, float(at))
+            for one, (hook, at) in sorted(batch.payloads.items())
+        ],
+    )
+    if effects := [item_id // 2 for item_id in batch.completed if item_id % 2]:
+        found.append(("delete_effects", [effects]))
+    if done := sorted({*rows.done, *(item_id // 2 for item_id in batch.completed if not item_id % 2)}):
+        found.append(("delete_inputs", [done]))
+    if rows.failed:
+        found.append(("fail_inputs", [rows.failed]))
+    add("keep_inputs", rows.kept)
+    add("move_inputs", rows.moved)
+    add("answer", rows.answered)
+    return found
+
+
+def _conversations(changes: Mapping[ConversationId, Stored | None], batch: Batch, add: Any) -> None:
+    put, gone, forgotten, named = [], [], [], []
+    for conversation_id, stored in sorted(changes.items(), key=lambda one: one[0]):
+        key = (conversation_id.bot_id, conversation_id.user_id, conversation_id.channel)
+        shard = shard_of(conversation_id)
+        if stored is None:
+            gone.append(key)
+        else:
+            put.append(_conversation(shard, stored))
+        before, now = _live_names(batch.durable(conversation_id)), _live_names(stored)
+        if before - now:
+            forgotten.append(key)
+            before = frozenset()
+        named += [(key[0], name, key[1], key[2], shard) for name in sorted(now - before)]
+    add("delete_conversations", gone)
+    add("upsert_conversations", put)
+    add("forget_names", forgotten)
+    add("insert_names", named)
+
+
+def _live_names(stored: Stored | None) -> frozenset[str]:
+    if stored is None or stored.conversation.session is None:
+        return frozenset()
+    return stored.names | {stored.conversation.id.user_id}
+
+
+def _conversation(shard: int, stored: Stored) -> tuple[Any, ...]:
+    conversation = stored.conversation
+    one = conversation.id
+    return (
+        one.bot_id,
+        one.user_id,
+        one.channel,
+        shard,
+        codec.conversation_to_json(conversation),
+        codec.names_to_json(stored.names),
+        conversation.open,
+        float(conversation.ended_at) if conversation.ended_at is not None else None,
+        conversation.session.id if conversation.session is not None else None,
+    )
+
+
+def _effect(rank: int, item: Any, kind: str, effect: bytes) -> tuple[Any, ...]:
+    one, hook = item.conversation_id, item.hook
+    return (
+        item.id // 2,
+        shard_of(one),
+        rank,
+        one.bot_id,
+        one.user_id,
+        one.channel,
+        item.lane,
+        kind,
+        effect,
+        float(item.created_at),
+        hook.component_id if hook is not None else None,
+        hook.body if hook is not None else None,
+    )

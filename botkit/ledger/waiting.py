@@ -1,0 +1,76 @@
+"""`Waiting`: inputs that wait for the thread that takes them, and the bell that wakes it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Waiting(Generic[T]):
+    """A queue from many threads and loops to one thread. What a loop puts in during one turn is taken together."""
+
+    def __init__(self) -> None:
+        self._queue: deque[T] = deque()
+        self._gate = threading.Lock()
+        """Held while an item is put in, so that none comes after `close`."""
+        self._bell = threading.Lock()
+        """A binary semaphore: released to make the thread look into the queue."""
+        self._bell.acquire()
+        self._turns: set[asyncio.AbstractEventLoop] = set()
+        """Loops that ring the bell at the end of their turn."""
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    def put(self, item: T) -> bool:
+        """Put an item in; False if the queue is closed. From a loop, the thread is woken at the end of the loop's turn."""
+        loop = asyncio._get_running_loop()
+        with self._gate:
+            if self._closed:
+                return False
+            self._queue.append(item)
+            if loop is None:
+                self._ring()
+            elif loop not in self._turns:
+                self._turns.add(loop)
+                loop.call_soon(self._turn_ended, loop)
+        return True
+
+    def ring(self) -> None:
+        """Wake the thread."""
+        with self._gate:
+            self._ring()
+
+    def take(self, at_most: int, seconds: float) -> list[T]:
+        """What is queued when the bell rings; nothing if it has not rung for so many seconds (-1: no limit)."""
+        self._bell.acquire(timeout=seconds)
+        found = [self._queue.popleft() for _ in range(min(len(self._queue), at_most))]
+        if self._queue:
+            self.ring()
+        return found
+
+    def close(self) -> None:
+        """Take nothing more in, and wake the thread. Has no effect on what is queued."""
+        with self._gate:
+            self._closed = True
+            self._ring()
+
+    def drop_all(self, tell: Callable[[T], None]) -> None:
+        """Take out everything that is queued."""
+        while self._queue:
+            tell(self._queue.popleft())
+
+    def _turn_ended(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._gate:
+            self._turns.discard(loop)
+            self._ring()
+
+    def _ring(self) -> None:
+        if self._bell.locked():
+            self._bell.release()
