@@ -2,17 +2,19 @@ from __future__ import annotations
 
 import sqlite3
 from itertools import count
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from botkit.handoff.conversation import AgentSession, Conversation, ConversationId, Instant, Phase
+from botkit.handoff.conversation import Access, AgentSession, Conversation, ConversationId, Instant, Phase
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import ApiCall, BotMessage, Event, HookHandled, UserMessage
 from botkit.ledger.batch import Batch, in_order
 from botkit.ledger.interface import Input
 from botkit.ledger.memory import Remembered
 from botkit.ledger.sqlite.migrations import migrate
+from botkit.ledger.sqlite.store import Store
 from botkit.ledger.sqlite.writing import write
 
 
@@ -76,8 +78,10 @@ def test_inputs_in_order_are_not_copied(queued: list[tuple[Input, str]]) -> None
 # --- the row of a conversation -----------------------------------------------------------------------------------------
 
 
-def opened(session: str, *, language: str = "") -> Conversation:
-    live = AgentSession(session, "agents", phase=Phase.OPENING, opened_at=Instant(1.0), language=language)
+def opened(session: str, *, language: str = "", token: str = "") -> Conversation:
+    live = AgentSession(
+        session, "agents", Phase.OPENING, opened_at=Instant(1.0), language=language, access=Access(token)
+    )
     return Conversation(ConversationId("bot", "u-1"), live)
 
 
@@ -88,6 +92,7 @@ def written(connection: sqlite3.Connection, remembered: Remembered, after: Conve
     batch = Batch(lambda _before, _event: Decision(after), remembered, count(1))
     input, _ = said("hi", 1)
     batch.decide(input, "", seen=False)
+    connection.execute("BEGIN")
     write(connection, batch)
     batch.apply()
     connection.set_trace_callback(None)
@@ -105,3 +110,14 @@ def test_a_change_of_the_state_alone_leaves_the_index_of_sessions_as_it_is() -> 
     rows = connection.execute("SELECT session, state FROM conversations").fetchall()
     assert [(session, b'"fr"' in state) for session, state in rows] == [("s-2", True)]
     connection.close()
+
+
+def test_a_change_of_a_conversation_with_a_long_token_writes_one_page(tmp_path: Path) -> None:
+    store = Store(tmp_path / "botkit.db")
+    connection, remembered = store.writer(), Remembered()
+    written(connection, remembered, opened("s-1", token="x" * 2000))
+    before = store.log_pages()
+    written(connection, remembered, opened("s-1", token="x" * 2000, language="de"))
+    assert store.log_pages() - before == 1
+    connection.close()
+    store.close()

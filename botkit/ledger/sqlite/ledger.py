@@ -422,6 +422,7 @@ class SqliteLedger:
         Raises:
             KeysSeen: a key that was assumed to be new was committed before. Nothing was written.
         """
+        self._writer.execute("BEGIN IMMEDIATE")
         seen = writing.seen(self._writer, [key for key in doubtful if key])
         batch = Batch(self._decide, self._remembered, self._ids)
         outcomes: list[tuple[Committed, ...] | Exception] = []

@@ -30,7 +30,7 @@ class KeysSeen(Exception):
 
 
 def write(connection: sqlite3.Connection, batch: Batch) -> int:
-    """Write a batch in one transaction; the caller rolls back if this raises.
+    """Write a batch in the transaction that the caller has begun, and commit it; the caller rolls back if this raises.
 
     Returns:
         The number of effects by which the outbox has grown (negative: shrunk).
@@ -40,7 +40,6 @@ def write(connection: sqlite3.Connection, batch: Batch) -> int:
         sqlite3.Error: nothing of the batch is durable.
     """
     execute = connection.execute
-    execute("BEGIN IMMEDIATE")
     if batch.keys and _with_rows(connection, SQL["insert_keys"], list(batch.keys.values())) < len(batch.keys):
         raise KeysSeen
     grown = len(batch.outbox)
