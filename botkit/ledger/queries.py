@@ -1,4 +1,4 @@
-"""Reads SQL from a file of named queries."""
+"""Reads SQL from files: named queries, and the numbered scripts of migrations."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ def named_queries(package: str) -> Mapping[str, str]:
     _, *parts = _NAME.split(text)
     bodies = [" ".join(_COMMENT.sub("", body).split()) for body in parts[1::2]]
     return dict(zip(parts[::2], bodies, strict=True))
+
+
+def numbered_scripts(package: str) -> tuple[str, ...]:
+    """The ``.sql`` files beside the package's modules, in the order of their names."""
+    files = sorted(resources.files(package).iterdir(), key=lambda file: file.name)
+    return tuple(file.read_text(encoding="utf-8") for file in files if file.name.endswith(".sql"))

@@ -169,3 +169,17 @@ def test_a_deferred_webhook_still_has_no_channel(path: Path) -> None:
     assert [one.id for one in ledger.open_conversations()] == [where]
     assert ledger.newest_hook(where) == HookBody(body, "dc-1")
     ledger.close()
+
+
+def test_a_live_conversation_of_version_five_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "botkit.db"
+    create_former_store(path, 5)
+    state = live_state(BOT, "u-ada", SESSION)
+    state["id"]["channel"] = "rtm"
+    named = {"bot_id": BOT, "user_id": "u-ada", "channel": "rtm"}
+    insert(path, "conversations", **named, state=state, names=["u-ada"], live=True, session=SESSION)
+    stage = _opened(path)
+    committed = stage.submit(_answer("8", "yes"))
+    assert [type(item.effect) for item in committed.items] == [SendToUser]
+    assert committed.conversation.id == ADA
+    stage.ledger.close()

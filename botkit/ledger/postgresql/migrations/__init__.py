@@ -6,18 +6,13 @@ what is not needed any more goes with the next one.
 
 from __future__ import annotations
 
-from importlib import resources
-
 import psycopg
 
 from botkit.errors import LedgerError
 from botkit.ledger.postgresql.database import Connection, reason
+from botkit.ledger.queries import numbered_scripts
 
-MIGRATIONS = tuple(
-    file.read_text(encoding="utf-8")
-    for file in sorted(resources.files(__name__).iterdir(), key=lambda file: file.name)
-    if file.name.endswith(".sql")
-)
+MIGRATIONS = numbered_scripts(__name__)
 """The script of version n is the file that begins with n. A released one never changes; a new one is added."""
 _LOCK = 0x426F744D
 """The advisory lock of whoever migrates: "BotM"."""

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from importlib import resources
 
 from botkit.errors import LedgerError
+from botkit.ledger.queries import numbered_scripts
 
-
-def _scripts() -> Iterator[str]:
-    for file in sorted(resources.files(__name__).iterdir(), key=lambda file: file.name):
-        if file.name.endswith(".sql"):
-            yield file.read_text(encoding="utf-8")
-
-
-MIGRATIONS = tuple(_scripts())
+MIGRATIONS = numbered_scripts(__name__)
 """The script of version n is the file that begins with n. A released one never changes; a new one is added."""
 
 
