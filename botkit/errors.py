@@ -15,7 +15,7 @@
      │   ├─ LedgerBusy                BK-3001  another process holds the store
      │   ├─ LedgerClosed              BK-3002  the service is stopping
      │   ├─ LeaderLost                BK-3003  the leader of a shared store has gone; a follower takes over
-     │   └─ LedgerUnusable            BK-3004  the store's server or its settings are not good enough for a store
+     │   └─ LedgerUnusable            BK-3004  the store cannot be reached, or not be used as it is set up
      ├─ CallError                     BK-4000  a call to Kore or to an agent system failed
      │   ├─ Unreachable               BK-4001  retryable: refused, reset or timed out
      │   ├─ ServerTrouble             BK-4002  retryable: 5xx
@@ -259,7 +259,7 @@ class LeaderLost(LedgerError):
 
 
 class LedgerUnusable(LedgerError):
-    """The store cannot be used as it is set up: an old server, a setting that loses hooks, a missing right or package.
+    """The store cannot be reached or used as it is set up: an old server, a setting that loses hooks, a missing right or package.
 
     The message ends with the fix. `botkit doctor` makes the same checks.
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "check": "Validate the configuration, and print every problem with its fix.",
     "doctor": "Check the real platform and organisation, with cause and fix.",
     "explain": "Tell the story of one hand-off: its steps, its failed calls, and what to change.",
+    "store": "Copy a stopped store: SQLite to PostgreSQL, and back.",
     "serve": "Run the service between the XO platform and the agents.",
     "sandbox": "Run both clouds, emulated, on this machine.",
     "salesforce": "Write the Salesforce metadata that a bot's hand-offs need.",

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from botkit.errors import LedgerError
+from botkit.errors import LedgerUnusable
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -34,6 +34,43 @@ INPUTS_FAULT = (
 )
 """Errors of an input whose values PostgreSQL cannot store (a zero byte in a text, half a surrogate pair)."""
 
+_URL_FIX = "write postgresql://user:password@host/database, with special characters percent-encoded (@ is %40, / is %2F)"
+_FIX = "check store.url and the server, or run botkit doctor"
+_FIXES = (
+    (
+        ("authentication failed", "no password supplied"),
+        f"correct user and password in store.url; {_URL_FIX}",
+    ),
+    (("no pg_hba.conf entry",), "allow this machine, user and database in the server's pg_hba.conf"),
+    (("database", "does not exist"), "make the database (createdb), or correct its name in store.url"),
+    (
+        ("too many clients", "connection slots", "too many connections"),
+        "raise max_connections: a process needs six connections",
+    ),
+    (
+        ("starting up", "shutting down", "recovery"),
+        "wait until the server has started; its log says how far it is",
+    ),
+    (("SSL", "certificate"), "correct sslmode and sslrootcert in store.url, or the server's certificate"),
+    (
+        ("resolve host", "translate host"),
+        "correct the host in store.url, or the name service of this machine",
+    ),
+    (
+        ("refused", "No such file"),
+        "start PostgreSQL, or correct host and port in store.url and listen_addresses on the server",
+    ),
+    (
+        ("timeout", "timed out", "unreachable", "No route"),
+        "look for a firewall between this machine and the server, or correct the host in store.url",
+    ),
+    (
+        ("startup parameter",),
+        "let the pooler accept it (PgBouncer: ignore_startup_parameters), or name the server itself in store.url",
+    ),
+)
+"""Words of the server or of the driver about a failed connection, and what helps."""
+
 
 def connect(url: str, purpose: str, *, settings: dict[str, str | int] | None = None) -> Connection:
     """Open a connection; each statement is a transaction of its own.
@@ -44,7 +81,7 @@ def connect(url: str, purpose: str, *, settings: dict[str, str | int] | None = N
         settings: of the server for this session.
 
     Raises:
-        LedgerError: what is wrong, without the password.
+        LedgerUnusable: what is wrong and its fix, without the password.
     """
     given = {"statement_timeout": STATEMENT_SECONDS * 1000, "lock_timeout": 0, **(settings or {})}
     options = " ".join(f"-c {name}={value}" for name, value in given.items())
@@ -60,7 +97,7 @@ def connect(url: str, purpose: str, *, settings: dict[str, str | int] | None = N
             **_NETWORK,
         )
     except psycopg.Error as error:
-        raise LedgerError(f"the store cannot be reached at {address(url)} ({reason(error)})") from error
+        raise unreachable(url, error) from None  # the driver's own message may quote the URL
 
 
 def address(url: str) -> str:
@@ -72,7 +109,16 @@ def address(url: str) -> str:
     return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
 
 
+def unreachable(url: str, error: psycopg.Error) -> LedgerUnusable:
+    """Why no connection was made, and what to change."""
+    if isinstance(error, psycopg.ProgrammingError):
+        return LedgerUnusable("store.url is no PostgreSQL URL", _URL_FIX)
+    why = reason(error)
+    fix = next((fix for words, fix in _FIXES if any(word in why for word in words)), _FIX)
+    return LedgerUnusable(f"the store cannot be reached at {address(url)} ({why})", fix)
+
+
 def reason(error: psycopg.Error) -> str:
     """Why a statement or a connection failed, in one line. The server's details, which quote values, are left out."""
-    text = error.diag.message_primary or str(error)
-    return text.strip().partition("\n")[0].rpartition("FATAL:  ")[2] or type(error).__name__
+    text = (error.diag.message_primary or str(error)).strip().partition("\n")[0]
+    return text.rpartition("FATAL:  ")[2].rpartition(" failed: ")[2] or type(error).__name__

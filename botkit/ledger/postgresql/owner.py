@@ -51,7 +51,7 @@ TURN_SECONDS = 1.0
 LEAVE_SECONDS = 10.0
 """Max wait for the relay to let go of conversations."""
 _RETRY_SECONDS = 0.2
-_BLOCK = 1 << 20
+BLOCK = 1 << 20
 """Ids of effects in a block."""
 _LIGHT = (PassToBot, PassToUser)
 
@@ -226,7 +226,7 @@ class Owner:
         """Own shards until the service stops. Raises: an error of `LOST` when the connection is lost."""
         with connect(self._url, f"owner {self._member}", settings=ownership.SESSION) as connection:
             (block,) = connection.execute(SQL["block"]).fetchone() or (0,)
-            self._ids = itertools.count(block * _BLOCK * 2 + 1, 2)
+            self._ids = itertools.count(block * BLOCK * 2 + 1, 2)
             self._own.connected(connection)
             self.working = True
             next_turn, next_look = 0.0, 0.0

@@ -234,3 +234,105 @@ WHERE id <= (SELECT max(id) FROM (SELECT id, at FROM story ORDER BY id LIMIT %(r
 
 -- name: delete_old_answers
 DELETE FROM answers WHERE at < %(before)s
+
+-- --- the server ------------------------------------------------------------------------------------------------------
+
+-- name: server
+SELECT
+    current_setting('server_version_num')::int, current_setting('server_version'), current_setting('fsync'),
+    current_setting('synchronous_commit'), current_setting('transaction_read_only'), pg_is_in_recovery(),
+    current_setting('server_encoding'), current_user::text, current_schema()::text,
+    has_schema_privilege(current_schema(), 'CREATE')
+
+-- name: tables_without_rights
+SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')
+AND c.relname IN (
+    'meta', 'inbox', 'inputs', 'outbox', 'conversations', 'live_names', 'payloads', 'story', 'shards', 'answers'
+)
+AND NOT (
+    has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+    AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
+)
+ORDER BY c.relname
+
+-- name: listen_to_oneself
+LISTEN botkit_check
+
+-- name: notify_oneself
+SELECT pg_notify('botkit_check', %s)
+
+-- --- stories ---------------------------------------------------------------------------------------------------------
+
+-- name: beginnings
+SELECT ref, detail FROM story WHERE kind = 'transfer' ORDER BY id
+
+-- name: stories_with_record
+SELECT DISTINCT ref FROM story WHERE kind = 'record' AND strpos(detail, %(record)s) > 0
+
+-- name: steps
+-- Of the newest hand-off with this reference that the store has from its beginning, else of what it has.
+SELECT at, kind, detail FROM story
+WHERE ref = %(ref)s AND id >= coalesce((SELECT min(id) FROM story WHERE ref = %(ref)s AND kind = 'transfer'), 0)
+ORDER BY id
+
+-- name: live_session
+-- The reference is the beginning of the session's id.
+SELECT session, bot_id, user_id, channel, s.live ->> 'system', (s.live ->> 'opened_at')::double precision,
+    (s.live ->> 'sent_count')::int, (s.live ->> 'shown_count')::int
+FROM conversations, LATERAL (SELECT convert_from(state, 'UTF8')::json -> 'session' AS live) AS s
+WHERE starts_with(session, %(begins)s)
+
+-- name: waiting_effects
+SELECT kind FROM outbox WHERE lane = %(lane)s AND lane <> 'user' ORDER BY rank
+
+-- --- copies ----------------------------------------------------------------------------------------------------------
+
+-- name: members_connected
+-- Processes that use the store, each with the kinds of its connections. People on call read beside them.
+SELECT DISTINCT application_name FROM pg_stat_activity
+WHERE datname = current_database() AND application_name LIKE 'botkit %%' AND pid <> pg_backend_pid()
+AND application_name NOT IN ('botkit explain', 'botkit doctor') ORDER BY application_name
+
+-- name: lock_against_writers
+LOCK TABLE meta, inbox, inputs, outbox, conversations, live_names, payloads, story, shards IN SHARE MODE
+
+-- name: lock_against_all
+LOCK TABLE meta, inbox, inputs, outbox, conversations, live_names, payloads, story, shards IN ACCESS EXCLUSIVE MODE
+
+-- name: unfinished_inputs
+SELECT count(*) FILTER (WHERE rank IS NULL AND NOT failed), count(*) FILTER (WHERE failed) FROM inputs
+
+-- name: unclean_shards
+SELECT count(*) FROM shards WHERE NOT clean
+
+-- name: mark_shards
+INSERT INTO shards (shard, owner, clean) SELECT shard, 'botkit store copy', %(clean)s FROM unnest(%(shards)s::int[]) AS shard
+ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner, clean = excluded.clean
+
+-- name: counts
+SELECT
+    (SELECT count(*) FROM conversations),
+    (SELECT count(*) FROM outbox) + (SELECT count(*) FROM inputs WHERE rank IS NOT NULL),
+    (SELECT count(*) FROM payloads), (SELECT count(*) FROM inbox), (SELECT count(*) FROM story)
+
+-- name: all_conversations
+SELECT bot_id, user_id, channel, state, names, live, ended_at, session FROM conversations
+
+-- name: all_effects
+-- The order of effects is that of their ranks in a shard.
+SELECT decided, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, body FROM (
+    SELECT shard, rank, NULL::bytea AS decided, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, body
+    FROM outbox
+    UNION ALL
+    SELECT shard, rank, decided, '', '', '', '', '', '', 0.0, component_id, body FROM inputs WHERE rank IS NOT NULL
+) AS every ORDER BY shard, rank
+
+-- name: all_payloads
+SELECT bot_id, user_id, channel, component_id, body, at FROM payloads
+
+-- name: all_keys
+SELECT key, at, session FROM inbox
+
+-- name: all_steps
+SELECT at, ref, kind, detail FROM story ORDER BY id

@@ -157,3 +157,25 @@ FROM conversations WHERE session >= :begins AND session < :begins || 'g'
 
 -- name: waiting_effects
 SELECT kind FROM outbox WHERE lane = :lane AND lane != 'user' ORDER BY id
+
+-- --- copies ----------------------------------------------------------------------------------------------------------
+
+-- name: counts
+SELECT
+    (SELECT count(*) FROM conversations), (SELECT count(*) FROM outbox), (SELECT count(*) FROM payloads),
+    (SELECT count(*) FROM inbox), (SELECT count(*) FROM story)
+
+-- name: all_conversations
+SELECT bot_id, user_id, channel, state, names, live, ended_at, session FROM conversations
+
+-- name: all_effects
+SELECT bot_id, user_id, channel, lane, kind, effect, created_at, component_id, body FROM outbox ORDER BY id
+
+-- name: all_payloads
+SELECT bot_id, user_id, channel, component_id, body, at FROM payloads
+
+-- name: all_keys
+SELECT key, at, session FROM inbox
+
+-- name: all_steps
+SELECT at, ref, kind, detail FROM story ORDER BY id

@@ -1,0 +1,157 @@
+"""Whether a server is good enough for a store: version, settings, the rights of the user, and notifications through a pooler."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+from uuid import uuid4
+
+import psycopg
+
+from botkit.errors import LedgerUnusable
+from botkit.ledger.postgresql.database import Connection, reason
+from botkit.ledger.postgresql.migrations import MIGRATIONS, version_of
+from botkit.ledger.postgresql.queries import SQL
+
+OLDEST = 14
+"""The major version that brought `idle_session_timeout`."""
+HEAR_SECONDS = 5.0
+
+
+class _Facts(NamedTuple):
+    """The row of the query `server`."""
+
+    number: int
+    version: str
+    fsync: str
+    synchronous_commit: str
+    read_only: str
+    standby: bool
+    encoding: str
+    user: str
+    schema: str | None
+    may_create: bool | None
+
+
+def examine(connection: Connection) -> None:
+    """Look whether the store can be kept on this server.
+
+    Raises:
+        LedgerUnusable: the first thing that is wrong, and its fix.
+    """
+    try:
+        wrong = next(_faults(connection), None)
+    except psycopg.Error as error:
+        raise LedgerUnusable(
+            f"the server's settings cannot be read ({reason(error)})",
+            "check that it is a PostgreSQL server, and the rights of the user in store.url",
+        ) from error
+    if wrong is not None:
+        raise wrong
+
+
+def version(connection: Connection) -> str:
+    """The server's version, such as 15.18."""
+    return connection.info.parameter_status("server_version") or "?"
+
+
+def _faults(connection: Connection) -> Iterator[LedgerUnusable]:
+    row = connection.execute(SQL["server"]).fetchone()
+    assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+    server = _Facts(*row)
+    if server.number < OLDEST * 10_000:
+        yield LedgerUnusable(
+            f"the server is PostgreSQL {server.version}, and BotKit needs {OLDEST} or newer",
+            f"upgrade it, or name one of version {OLDEST} or newer in store.url",
+        )
+    if server.fsync == "off":
+        yield LedgerUnusable(
+            "fsync is off on the server: a crash of its machine would lose acknowledged hooks",
+            "set fsync = on in postgresql.conf",
+        )
+    if server.synchronous_commit == "off":
+        yield LedgerUnusable(
+            "synchronous_commit is off: a crash of the server would lose acknowledged hooks",
+            f'ALTER ROLE "{server.user}" SET synchronous_commit = on, or set it in postgresql.conf',
+        )
+    if server.standby:
+        yield LedgerUnusable("the server is a standby, which cannot write", "name the primary in store.url")
+    if server.read_only == "on":
+        yield LedgerUnusable(
+            "transactions are read-only here",
+            "set default_transaction_read_only = off for this user and database",
+        )
+    if server.encoding != "UTF8":
+        yield LedgerUnusable(
+            f"the database has the encoding {server.encoding}, which cannot store every message",
+            "make another one with createdb -E UTF8 -T template0, and name it in store.url",
+        )
+    yield from _faults_of_tables(connection, server)
+
+
+def _faults_of_tables(connection: Connection, server: _Facts) -> Iterator[LedgerUnusable]:
+    if server.schema is None:
+        yield LedgerUnusable(
+            f'no schema in search_path exists or may be used by the user "{server.user}"',
+            f'GRANT CREATE, USAGE ON SCHEMA public TO "{server.user}", or correct the search_path of this user',
+        )
+    grant = f'GRANT CREATE, USAGE ON SCHEMA "{server.schema}" TO "{server.user}"'
+    try:
+        stored = version_of(connection)
+    except psycopg.errors.InsufficientPrivilege:
+        yield LedgerUnusable(
+            f'the user "{server.user}" may not read the tables in "{server.schema}"',
+            "name the user that has made them in store.url, or give this one all rights on them",
+        )
+        return
+    if stored > len(MIGRATIONS):
+        yield LedgerUnusable(
+            f"the store was written by a newer BotKit (schema {stored}, this one knows {len(MIGRATIONS)})",
+            "run the newer BotKit, or name another database in store.url",
+        )
+    if stored < len(MIGRATIONS) and not server.may_create:
+        yield LedgerUnusable(
+            f'the user "{server.user}" may not create tables in the schema "{server.schema}"', grant
+        )
+    without = [table for (table,) in connection.execute(SQL["tables_without_rights"])] if stored else []
+    if without:
+        yield LedgerUnusable(
+            f'the user "{server.user}" may not read and write {", ".join(without)}',
+            "name the user that has made them in store.url, or give this one all rights on them",
+        )
+
+
+def examine_notifications(
+    listener: Connection, notifier: Connection, *, seconds: float = HEAR_SECONDS
+) -> None:
+    """Send a notification from one connection to another. A pooler in transaction mode swallows it without an error.
+
+    Args:
+        listener: a connection of the kind that listens and owns shards (`store.direct_url`, if there is one).
+        notifier: one of the kind that commits hooks (`store.url`).
+        seconds: max wait.
+
+    Raises:
+        LedgerUnusable: it did not arrive.
+    """
+    word = uuid4().hex
+    deadline = time.monotonic() + seconds
+    try:
+        listener.execute(SQL["listen_to_oneself"])
+        notifier.execute(SQL["notify_oneself"], (word,))
+        while (left := deadline - time.monotonic()) > 0:
+            if any(heard.payload == word for heard in listener.notifies(timeout=left, stop_after=1)):
+                return
+    except psycopg.Error as error:
+        raise LedgerUnusable(f"notifications do not work ({reason(error)})", _NO_POOLER) from error
+    raise LedgerUnusable(
+        "a notification to ourselves did not arrive: a pooler in transaction mode is in between, "
+        "or store.url and store.direct_url name two databases",
+        _NO_POOLER,
+    )
+
+
+_NO_POOLER = (
+    "name the server itself, without a pooler, in store.direct_url; store.url may go on naming the pooler"
+)

@@ -1,0 +1,143 @@
+"""A PostgreSQL server that would lose hooks, or cannot take them, is refused with the fix, and without the password."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+import psycopg
+import pytest
+
+from botkit.errors import LedgerUnusable
+from botkit.ledger.postgresql.database import connect
+from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate
+from botkit.ledger.postgresql.queries import SQL
+from botkit.ledger.postgresql.server import examine, examine_notifications
+from botkit.testing.serving import free_ports
+from tests.postgresql import PASSWORD, Server
+
+WEAK = "botkit_weak"
+
+
+@pytest.fixture
+def database(postgresql: Server) -> str:
+    return postgresql.empty()
+
+
+@pytest.fixture
+def weak(database: str) -> Iterator[str]:
+    """The URL of the same database for a user without rights."""
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {WEAK} LOGIN PASSWORD '{PASSWORD}'")
+        connection.execute(f"GRANT USAGE ON SCHEMA public TO {WEAK}")
+        yield database.replace("postgres:", f"{WEAK}:", 1)
+        connection.execute(f"DROP OWNED BY {WEAK}")
+        connection.execute(f"DROP ROLE {WEAK}")
+
+
+def refused(url: str, **settings: str | int) -> LedgerUnusable:
+    with connect(url, "test", settings=settings) as connection, pytest.raises(LedgerUnusable) as caught:
+        examine(connection)
+    assert PASSWORD not in f"{caught.value!r}"
+    return caught.value
+
+
+def test_a_good_server_is_fine_with_and_without_tables(database: str) -> None:
+    with connect(database, "test") as connection:
+        examine(connection)
+        migrate(connection)
+        examine(connection)
+
+
+def test_settings_of_the_session_that_would_lose_hooks_are_refused(database: str) -> None:
+    wrong = refused(database, synchronous_commit="off")
+    assert (wrong.what, wrong.fix) == (
+        "synchronous_commit is off: a crash of the server would lose acknowledged hooks",
+        'ALTER ROLE "postgres" SET synchronous_commit = on, or set it in postgresql.conf',
+    )
+    for level in ("local", "remote_write", "remote_apply"):
+        with connect(database, "test", settings={"synchronous_commit": level}) as connection:
+            examine(connection)
+    assert "read-only" in refused(database, default_transaction_read_only="on").what
+    assert "no schema in search_path exists" in refused(database, search_path="nowhere").what
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "what"),
+    [
+        ("current_setting('server_version_num')::int", "130022", "BotKit needs 14 or newer"),
+        ("current_setting('fsync')", "'off'", "fsync is off"),
+        ("pg_is_in_recovery()", "true", "is a standby"),
+        ("current_setting('server_encoding')", "'SQL_ASCII'", "has the encoding SQL_ASCII"),
+    ],
+)
+def test_a_server_is_refused_for_what_it_is(
+    column: str, value: str, what: str, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = SQL["server"]
+    assert column in query
+    monkeypatch.setitem(cast(dict[str, str], SQL), "server", query.replace(column, value))
+    assert what in refused(database).what
+
+
+def test_a_user_without_rights_is_told_which_one_is_missing(database: str, weak: str) -> None:
+    assert refused(weak).what == f'the user "{WEAK}" may not create tables in the schema "public"'
+    assert refused(weak).fix == f'GRANT CREATE, USAGE ON SCHEMA "public" TO "{WEAK}"'
+    with connect(database, "test") as owner:
+        migrate(owner)
+        assert f'"{WEAK}" may not read the tables' in refused(weak).what
+        owner.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON meta, inbox, inputs TO {WEAK}")
+        assert "may not read and write answers, conversations, live_names" in refused(weak).what
+        assert "inbox" not in refused(weak).what
+        owner.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {WEAK}")
+        with connect(weak, "test") as connection:
+            examine(connection)
+
+
+def test_a_store_of_a_newer_program_is_refused(database: str) -> None:
+    with connect(database, "test") as connection:
+        migrate(connection)
+        newer = len(MIGRATIONS) + 1
+        connection.execute("UPDATE meta SET value = %s WHERE name = 'schema_version'", (str(newer),))
+    assert f"newer BotKit (schema {newer}, this one knows {len(MIGRATIONS)})" in refused(database).what
+
+
+def test_a_notification_to_oneself_proves_that_no_pooler_swallows_it(database: str) -> None:
+    with connect(database, "a") as listener, connect(database, "b") as notifier:
+        examine_notifications(listener, notifier)
+    elsewhere = database.removesuffix("postgres") + "template1"
+    with (
+        connect(elsewhere, "a") as listener,
+        connect(database, "b") as notifier,
+        pytest.raises(LedgerUnusable, match=r"did not arrive.*store\.direct_url"),
+    ):
+        examine_notifications(listener, notifier, seconds=0.05)
+
+
+@pytest.mark.parametrize(
+    ("url", "what", "fix"),
+    [
+        ("postgresql://postgres:{password}@127.0.0.1:{closed}/x", "Connection refused", "start PostgreSQL"),
+        ("postgresql://postgres:secret@127.0.0.1:{port}/postgres", "password authentication failed", "correct user and"),
+        ("postgresql://postgres@127.0.0.1:{port}/postgres", "no password supplied", "correct user and password"),
+        ("postgresql://postgres:{password}@127.0.0.1:{port}/nowhere", '"nowhere" does not exist', "createdb"),
+        ("postgresql://postgres:{password}@127.0.0.1:{port}/postgres?sslmode=require", "SSL", "sslmode"),
+        ("postgresql://u:secret@/d?host=/nowhere", "No such file", "start PostgreSQL"),
+        ("postgresql://u:se%zzcret@h/d", "store.url is no PostgreSQL URL", "percent-encoded"),
+        ("postgresql://u:secret@[::1/d", "store.url is no PostgreSQL URL", "percent-encoded"),
+        ("postgresql+psycopg://u:secret@h/d", "store.url is no PostgreSQL URL", "write postgresql://"),
+    ],
+)  # fmt: skip
+def test_why_no_connection_is_made(
+    url: str, what: str, fix: str, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    monkeypatch.setenv("PGPASSFILE", "/nowhere")
+    url = url.format(password=PASSWORD, port=postgresql.port, closed=free_ports(1))
+    with pytest.raises(LedgerUnusable) as caught:
+        connect(url, "test")
+    assert what in caught.value.what
+    assert fix in caught.value.fix
+    told = f"{caught.value!r} {caught.value.__cause__!r}"
+    assert PASSWORD not in told
+    assert "cret@" not in told
