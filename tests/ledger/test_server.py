@@ -10,10 +10,12 @@ import pytest
 
 from botkit.errors import LedgerUnusable
 from botkit.ledger.postgresql.database import connect
+from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.server import examine, examine_notifications
 from botkit.testing.serving import free_ports
+from tests.ledger.ledger_stage import rules as decide
 from tests.postgresql import PASSWORD, Server
 
 WEAK = "botkit_weak"
@@ -141,3 +143,28 @@ def test_why_no_connection_is_made(
     told = f"{caught.value!r} {caught.value.__cause__!r}"
     assert PASSWORD not in told
     assert "cret@" not in told
+
+
+def test_a_ledger_does_not_start_on_a_server_that_would_lose_hooks(database: str, weak: str) -> None:
+    with connect(database, "test") as connection:
+        connection.execute(f"GRANT CREATE ON SCHEMA public TO {WEAK}")
+        connection.execute(f"ALTER ROLE {WEAK} SET synchronous_commit = off")
+    with pytest.raises(LedgerUnusable, match="synchronous_commit is off"):
+        PostgresLedger(weak, decide).start(lambda _: None)
+
+
+def test_a_ledger_does_not_start_if_notifications_do_not_arrive(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.ledger.postgresql.server.HEAR_SECONDS", 0.05)
+    elsewhere = database.removesuffix("postgres") + "template1"
+    with pytest.raises(LedgerUnusable, match="did not arrive"):
+        PostgresLedger(elsewhere, decide, direct_url=database).start(lambda _: None)
+
+
+def test_nothing_of_a_session_is_used_through_a_pooler(database: str) -> None:
+    with connect(database, "test", settings={"statement_timeout": 7}, pooled=True) as connection:
+        for _ in range(3):
+            connection.execute("SELECT %s::int", (1,))
+        assert connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)

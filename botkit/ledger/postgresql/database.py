@@ -66,19 +66,23 @@ _FIXES = (
     ),
     (
         ("startup parameter",),
-        "let the pooler accept it (PgBouncer: ignore_startup_parameters), or name the server itself in store.url",
+        "a pooler is in between: name the server itself in store.direct_url, or in the URL of a copy",
     ),
 )
 """Words of the server or of the driver about a failed connection, and what helps."""
 
 
-def connect(url: str, purpose: str, *, settings: dict[str, str | int] | None = None) -> Connection:
+def connect(
+    url: str, purpose: str, *, settings: dict[str, str | int] | None = None, pooled: bool = False
+) -> Connection:
     """Open a connection; each statement is a transaction of its own.
 
     Args:
         url: ``postgresql://user:password@host/database``.
         purpose: shown in ``pg_stat_activity`` after ``botkit``.
         settings: of the server for this session.
+        pooled: the URL names a pooler, perhaps one in transaction mode: each statement may be in another session, so that neither
+            settings nor prepared statements of a session can be used. PgBouncer refuses settings.
 
     Raises:
         LedgerUnusable: what is wrong and its fix, without the password.
@@ -91,9 +95,8 @@ def connect(url: str, purpose: str, *, settings: dict[str, str | int] | None = N
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
             application_name=f"botkit {purpose}",
-            options=options,
-            # A pooler in transaction mode knows no prepared statements of the session; psycopg would make them by itself.
-            prepare_threshold=1,
+            options=None if pooled else options,
+            prepare_threshold=None if pooled else 1,
             **_NETWORK,
         )
     except psycopg.Error as error:

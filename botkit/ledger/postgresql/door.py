@@ -71,15 +71,22 @@ class Door:
     """One thread, two connections: one that commits inputs, one that notifies their owners."""
 
     def __init__(
-        self, url: str, *, taken: Taken, answers: Callable[[int, Receipt[Committed], Committed], None]
+        self,
+        url: str,
+        *,
+        taken: Taken,
+        answers: Callable[[int, Receipt[Committed], Committed], None],
+        pooled: bool = False,
     ) -> None:
         """
         Args:
             url: of the database.
             taken: see `Taken`.
             answers: takes the receipts of inputs whose outcome the owner has to tell, with their ids.
+            pooled: see `database.connect`.
         """
         self._url = url
+        self._pooled = pooled
         self._taken = taken
         self._answers = answers
         self._waiting: Waiting[tuple[Input, Receipt[Committed]]] = Waiting()
@@ -175,7 +182,7 @@ class Door:
     def _store(self, given: Sequence[_Given]) -> Sequence[tuple[int, int]]:
         """Commit the inputs that are not there yet; ids and shards of those that are new."""
         if self._writer is None:
-            self._writer = connect(self._url, "door")
+            self._writer = connect(self._url, "door", pooled=self._pooled)
         stored: list[tuple[int, int]] = []
         first: dict[str, _Given] = {}
         known: list[_Given] = []
@@ -237,7 +244,9 @@ class Door:
         if not stored:
             return
         if self._notifier is None:
-            self._notifier = connect(self._url, "notifier", settings={"synchronous_commit": "off"})
+            self._notifier = connect(
+                self._url, "notifier", settings={"synchronous_commit": "off"}, pooled=self._pooled
+            )
         text = ",".join([f"{item_id}:{shard}" for item_id, shard in stored])
         self._notifier.execute(SQL["tell"], (INPUTS_CHANNEL, text))
 

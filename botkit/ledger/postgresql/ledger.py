@@ -26,6 +26,7 @@ from botkit.ledger.postgresql.door import INPUTS_CHANNEL, Door
 from botkit.ledger.postgresql.listener import Listener
 from botkit.ledger.postgresql.migrations import migrate
 from botkit.ledger.postgresql.owner import Owner
+from botkit.ledger.postgresql.server import examine, examine_notifications
 from botkit.ledger.receipts import FutureReceipt, Receipt
 
 _SUBMITTED = get_args(SubmittedEvent)
@@ -47,6 +48,7 @@ class PostgresLedger:
         self._url = url
         direct = direct_url or url
         self._direct_url = direct
+        self._pooled = bool(direct_url)
         self._local: dict[int, Input] = {}
         self._payloads = PayloadCache()
         self._owner = Owner(
@@ -57,7 +59,7 @@ class PostgresLedger:
             payloads=self._payloads,
         )
         self._awaited = Awaited(self._reader)
-        self._door = Door(url, taken=self._taken, answers=self._awaited.add)
+        self._door = Door(url, pooled=self._pooled, taken=self._taken, answers=self._awaited.add)
         self._listener = Listener(
             direct,
             {INPUTS_CHANNEL: self._owner.told, ANSWERS_CHANNEL: self._awaited.told},
@@ -75,6 +77,9 @@ class PostgresLedger:
         if self._started:
             return
         with connect(self._direct_url, "start", settings={"statement_timeout": 60_000}) as connection:
+            examine(connection)
+            with connect(self._url, "start", pooled=self._pooled) as other:
+                examine_notifications(connection, other)
             migrate(connection)
         self._started = True
         self._owner.start(on_commit, moves, self._awaited.answered)
@@ -209,7 +214,7 @@ class PostgresLedger:
         try:
             connection = self._idle.pop()
         except IndexError:
-            connection = connect(self._url, "reader")
+            connection = connect(self._url, "reader", pooled=self._pooled)
         try:
             yield connection
         except psycopg.Error as error:

@@ -123,20 +123,20 @@ def _faults_of_tables(connection: Connection, server: _Facts) -> Iterator[Ledger
 
 
 def examine_notifications(
-    listener: Connection, notifier: Connection, *, seconds: float = HEAR_SECONDS
+    listener: Connection, notifier: Connection, *, seconds: float | None = None
 ) -> None:
     """Send a notification from one connection to another. A pooler in transaction mode swallows it without an error.
 
     Args:
         listener: a connection of the kind that listens and owns shards (`store.direct_url`, if there is one).
         notifier: one of the kind that commits hooks (`store.url`).
-        seconds: max wait.
+        seconds: max wait, `HEAR_SECONDS` by default.
 
     Raises:
         LedgerUnusable: it did not arrive.
     """
     word = uuid4().hex
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + (HEAR_SECONDS if seconds is None else seconds)
     try:
         listener.execute(SQL["listen_to_oneself"])
         notifier.execute(SQL["notify_oneself"], (word,))

@@ -30,7 +30,7 @@ def stories_in_database(url: str) -> Iterator[StoryReader]:
     Raises:
         LedgerError: it cannot be read, or has no store.
     """
-    with connect(url, "explain") as connection:
+    with connect(url, "explain", pooled=True) as connection:
 
         def execute(query: str, values: Mapping[str, Any]) -> Iterable[tuple[Any, ...]]:
             return connection.execute(query, values)
