@@ -299,6 +299,9 @@ class Owner:
                 self._own.ping(connection)
         self._own.release(connection, shards)
         self._forget(shards)
+        if self._own.shards:
+            stored = reading.depth_of(connection, sorted(self._own.shards))
+            self.depth = stored + sum(map(len, self._light_of.values()))
         _log.info("shards_left", shards=len(shards), owned=len(self._own.shards))
 
     def _forget(self, shards: set[int]) -> None:
@@ -349,13 +352,16 @@ class Owner:
         sweep.done.set_result(len(ended))
 
     def _find_missed(self, connection: Connection) -> None:
-        """Look for inputs without notification."""
+        """Look for inputs without notification.
+
+        Everything is taken by number from here: a hook that was acknowledged before another was sent has the lower one, and its
+        notification may be the one that was missed.
+        """
         self._look = False
-        if not self._own.shards:
-            return
-        hinted = {row for row, _ in self._hints}
-        found = connection.execute(SQL["undecided"], (sorted(self._own.shards),)).fetchall()
-        self._hints += [(row, -1) for (row,) in found if row not in self._light and row not in hinted]
+        self._hints.clear()
+        if self._own.shards:
+            found = connection.execute(SQL["undecided"], (sorted(self._own.shards),)).fetchall()
+            self._hints.extendleft([(row, -1) for (row,) in reversed(found) if row not in self._light])
 
     def _from_doors(self, connection: Connection) -> Sequence[_Taken]:
         """The next inputs that doors have written down, in the order of their notifications."""

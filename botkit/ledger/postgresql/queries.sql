@@ -159,6 +159,10 @@ FROM outbox WHERE shard = ANY (%b::smallint[]) ORDER BY rank
 SELECT id, rank, decided, component_id, coalesce(length(body), 0) FROM inputs
 WHERE shard = ANY (%b::smallint[]) AND rank IS NOT NULL ORDER BY rank
 
+-- name: depth
+SELECT (SELECT count(*) FROM outbox WHERE shard = ANY (%(shards)b::smallint[]))
+    + (SELECT count(*) FROM inputs WHERE shard = ANY (%(shards)b::smallint[]) AND rank IS NOT NULL)
+
 -- name: users_with_deliveries
 SELECT DISTINCT bot_id, user_id, channel FROM outbox WHERE lane = 'user' AND shard = ANY (%b::smallint[])
 

@@ -74,6 +74,12 @@ def of_shards(connection: Connection, shards: Sequence[int]) -> Gained:
     return Gained(stored, items, max((rank for rank, _ in found), default=0))
 
 
+def depth_of(connection: Connection, shards: Sequence[int]) -> int:
+    """The number of effects in these shards that are written down."""
+    row = connection.execute(SQL["depth"], {"shards": shards}).fetchone()
+    return int(row[0]) if row is not None else 0
+
+
 def possible_repeats(connection: Connection, shards: Sequence[int]) -> int:
     """The users to whom the process that has lost these shards may just have delivered something."""
     users: set[ConversationId] = set()
