@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 
 import click
 
@@ -17,7 +16,7 @@ from botkit.config.settings import (
     BotSettings,
     Settings,
 )
-from botkit.config.values import store_file
+from botkit.config.values import store_place
 from botkit.errors import ConfigurationError
 
 
@@ -59,8 +58,10 @@ def summary(config: str, settings: Settings) -> list[str]:
     lines = [
         f"{config}: good, {bots} bot{'' if bots == 1 else 's'}",
         f"  listens  http://{server.host}:{server.port}{server.prefix}",
-        f"  store    {store_file(settings.store.url) or _without_password(settings.store.url)}",
+        f"  store    {store_place(settings.store.url)}",
     ]
+    if settings.store.direct_url:
+        lines.append(f"  direct   {store_place(settings.store.direct_url)}")
     lines += [f"  network  {line}" for line in described(settings.network)]
     if settings.security.insecure_http:
         lines.append("  careful  security.insecure_http is on: for demos and tests on one machine only")
@@ -79,7 +80,3 @@ def _system(bot: BotSettings, system: AgentSystemSettings) -> str:
     serves = ", ".join(channels) or "no channel"
     words = summary_of(system)
     return f"{system.name}: {system.type}{f' {words}' if words else ''}; serves {serves}"
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(//[^:/@]*):.*@", r"\1:…@", url)

@@ -6,7 +6,8 @@ import click
 
 from botkit.config.values import store_file
 from botkit.ledger.copying import copy as copy_rows
-from botkit.ledger.stores import is_postgresql, source_at, target_at
+from botkit.ledger.kinds import is_postgresql
+from botkit.ledger.stores import source_at, target_at
 
 
 @click.group()

@@ -23,6 +23,7 @@ from botkit.config.validation import Checked, check, typed
 from botkit.config.values import absolute_store_url, check_store_url, path_of
 from botkit.config.yaml_file import locate, read_yaml
 from botkit.errors import Problem, UnusableValue
+from botkit.ledger.kinds import is_postgresql
 
 
 def load(path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None) -> Settings:
@@ -70,10 +71,7 @@ def _read_server_file(
         environ = Variables(environ, file.parent / named.value, problems)
     root = Filling(file, environ, problems).fill(root)
     server = check(file, root, server_schema(), problems)
-    try:
-        check_store_url(server.text("store", "url") or "")
-    except UnusableValue as unusable:  # the URL may hold a password, so it is not shown
-        server.complain(("store", "url"), unusable.what, unusable.fix)
+    _check_store(server)
     if (server.text("server", "public_url") or "").startswith("http:") and not server.at(
         "security", "insecure_http"
     ):
@@ -81,6 +79,26 @@ def _read_server_file(
     _check_prefix(server)
     check_network(server, environ)
     return server, environ
+
+
+def _check_store(server: Checked) -> None:
+    """The URLs may hold a password, so they are not shown."""
+    url, direct_url = server.text("store", "url") or "", server.text("store", "direct_url") or ""
+    try:
+        check_store_url(url)
+    except UnusableValue as unusable:
+        server.complain(("store", "url"), unusable.what, unusable.fix)
+    if direct_url and not is_postgresql(url):
+        server.complain(
+            ("store", "direct_url"),
+            "is for PostgreSQL only",
+            "remove it, or name the database in store.url, too",
+        )
+    elif direct_url:
+        try:
+            check_store_url(direct_url)
+        except UnusableValue as unusable:
+            server.complain(("store", "direct_url"), unusable.what, unusable.fix)
 
 
 def _check_prefix(server: Checked) -> None:

@@ -59,6 +59,8 @@ class StoreSettings:
     """
 
     url: str = field(default="sqlite:///var/botkit.db", repr=False)
+    direct_url: str = field(default="", repr=False)
+    """The same PostgreSQL database without a pooler in between; empty if `url` names no pooler."""
     keep_stories: timedelta = timedelta(days=7)
     """The age at which the steps of a hand-off, which `botkit explain` tells, are deleted."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from botkit.errors import UnusableValue
+from botkit.ledger.kinds import is_postgresql
 
 KORE_CHANNELS = (
     "alexa", "audiocodes", "email", "facebook", "googleactions", "hangoutchat", "ivr", "ivrVoice", "jabber", "kore",
@@ -77,14 +78,55 @@ def check_store_url(url: str) -> None:
         UnusableValue: no store can exist there.
     """
     file = store_file(url)
-    if url.startswith("postgresql"):
-        raise UnusableValue(
-            "a PostgreSQL store is not available yet in this version", "use sqlite:///var/botkit.db"
-        )
+    if is_postgresql(url):
+        _check_postgresql_url(url)
+        return
     if ":memory:" in url or "mode=memory" in url:
         raise UnusableValue("keeps nothing when the process ends", "name a file: sqlite:///var/botkit.db")
     if file is not None and (file.is_dir() or url.partition("?")[0].endswith("/")):
         raise UnusableValue("names a directory", "name a file in it, such as sqlite:///var/botkit.db")
+
+
+def _check_postgresql_url(url: str) -> None:
+    try:
+        from psycopg import Error
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError:  # also without libpq, which its extra "binary" brings
+        raise UnusableValue(
+            "needs psycopg, which is not installed", "pip install 'botkit[postgresql]'"
+        ) from None
+    usual = "write postgresql://user:password@host/database"
+    try:
+        parts = conninfo_to_dict(url)
+    except Error:  # its message may quote the password
+        raise UnusableValue(
+            "is no PostgreSQL URL",
+            f"{usual}; special characters in a password are percent-encoded: @ is %40, / is %2F, % is %25",
+        ) from None
+    if "service" in parts:
+        return
+    if not (parts.get("host") or parts.get("hostaddr")):
+        raise UnusableValue(
+            "names no host", f"{usual}; for a socket, ?host=/run/postgresql after the database"
+        )
+    if not parts.get("dbname"):
+        raise UnusableValue("names no database", f"{usual}")
+    if not all(port.isdecimal() for port in str(parts.get("port") or 5432).split(",")):
+        raise UnusableValue("names a port that is no number", "write host:5432")
+
+
+def store_place(url: str) -> str:
+    """Where a store is, for people: the file, or host, port and database; never a password."""
+    file = store_file(url)
+    if file is not None:
+        return str(file)
+    from psycopg.conninfo import conninfo_to_dict
+
+    parts = conninfo_to_dict(url)
+    if "service" in parts:
+        return f"PostgreSQL, service {parts['service']}"
+    host = parts.get("host") or parts.get("hostaddr")
+    return f"PostgreSQL at {host}:{parts.get('port') or 5432}/{parts.get('dbname')}"
 
 
 def store_file(url: str) -> Path | None:

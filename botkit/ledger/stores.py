@@ -6,15 +6,11 @@ from contextlib import AbstractContextManager
 
 from botkit.errors import LedgerUnusable
 from botkit.ledger.copying import Source, Target
+from botkit.ledger.kinds import is_postgresql
 from botkit.ledger.sqlite.copying import source_in_file, target_in_file
 from botkit.ledger.sqlite.store import file_of
 from botkit.ledger.sqlite.stories import stories_in_file
 from botkit.ledger.stories import StoryReader
-
-
-def is_postgresql(url: str) -> bool:
-    """Whether the URL names a PostgreSQL store."""
-    return url.partition("://")[0].partition("+")[0] in ("postgresql", "postgres")
 
 
 def require_psycopg() -> None:

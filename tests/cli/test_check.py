@@ -14,8 +14,6 @@ import trustme
 from click.testing import CliRunner, Result
 
 from botkit import __version__, cli
-from botkit.cli.check import summary
-from botkit.config.settings import StoreSettings
 from botkit.errors import ConfigurationError, LedgerBusy, Problem
 from tests.config.folder import BOT_ID, SERVER, Folder
 
@@ -118,9 +116,25 @@ def test_variables_come_from_the_environment(folder: Folder) -> None:
 
 
 def test_the_summary_shows_no_password(folder: Folder) -> None:
-    settings = folder.load()
-    object.__setattr__(settings, "store", StoreSettings("postgresql://botkit:hunter2@db/botkit"))
-    assert "hunter2" not in "".join(summary("botkit.yaml", settings))
+    url = "postgresql://botkit:hunter2@db/botkit?password=hunter2"
+    folder.server(
+        SERVER
+        + f"store: {{url: '{url}', direct_url: 'postgresql:///botkit?host=/run/pg&password=hunter2'}}\n"
+    )
+    said = check(folder).stdout
+    assert "  store    PostgreSQL at db:5432/botkit\n  direct   PostgreSQL at /run/pg:5432/botkit\n" in said
+    assert "hunter2" not in said
+
+
+def test_a_postgresql_store_needs_its_driver(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    folder.server(SERVER + "store: {url: 'postgresql://botkit:hunter2@db/botkit'}\n")
+    result = check(folder)
+    assert result.exit_code == 1
+    assert result.stdout == (
+        f"{folder.path / 'botkit.yaml'}:3: store.url: needs psycopg, which is not installed; "
+        "pip install 'botkit[postgresql]'\n"
+    )
 
 
 def test_an_option_that_does_not_exist_exits_with_2() -> None:

@@ -177,9 +177,27 @@ def test_a_problem_in_a_bot_file_has_place_reason_and_fix(
         (SERVER + "server: {prefix: /a//b}\n", "3: server.prefix: “/a//b” is not a valid Path prefix"),
         (SERVER + "store: {url: 'sqlite:////tmp'}\n", "3: store.url: names a directory; name a file in it"),
         (SERVER + "store: {url: 'sqlite:///new/'}\n", "3: store.url: names a directory; name a file in it"),
+        (SERVER + "store: {url: postgresql://u:hunter2@/d}\n", "3: store.url: names no host; write"),
+        (SERVER + "store: {url: postgresql://u:hunter2@h}\n", "3: store.url: names no database; write"),
         (
-            SERVER + "store: {url: postgresql://u:hunter2@h/d}\n",
-            "3: store.url: a PostgreSQL store is not available yet",
+            SERVER + "store: {url: 'postgresql://u:hun%ter2@h/d'}\n",
+            "3: store.url: is no PostgreSQL URL; write postgresql://user:password@host/database; special",
+        ),
+        (
+            SERVER + "store: {url: postgresql://u:hunter2@h:db/d}\n",
+            "3: store.url: names a port that is no number; write host:5432",
+        ),
+        (
+            SERVER + "store: {url: postgresql+psycopg://u:hunter2@h/d}\n",
+            "3: store.url: is not a valid Store URL; write sqlite:///path/to/file.db",
+        ),
+        (
+            SERVER + "store: {direct_url: postgresql://u:hunter2@h/d}\n",
+            "3: store.direct_url: is for PostgreSQL only; remove it",
+        ),
+        (
+            SERVER + "store: {url: postgresql://u:hunter2@h/d, direct_url: postgresql://u:hunter2@h}\n",
+            "3: store.direct_url: names no database",
         ),
         (
             SERVER + "store: {url: mysql://u:hunter2@h/d}\n",
