@@ -17,6 +17,7 @@ from botkit.errors import CallError, CallRefused, HostNotAllowed, Unreachable
 from botkit.http import Request, Response
 from botkit.http.curl import CurlTransport
 from botkit.http.curl.call import CallHandle
+from botkit.http.curl.multi import Multi
 from botkit.testing.waiting import async_until
 from tests.http.connect_proxy import serving
 
@@ -370,6 +371,23 @@ def test_calls_and_streams_work_on_uvloop() -> None:
 
     with serving(serve) as port, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(talk(f"http://127.0.0.1:{port}/")) == [b"fine"] * 4
+
+
+def test_a_timer_of_libcurl_that_is_due_already_is_no_trouble_on_uvloop() -> None:
+    """uvloop returns a handle without a time then."""
+
+    async def set_timers() -> list[float]:
+        went_off: list[float] = []
+        multi = Multi()
+        multi._on_turn = lambda: went_off.append(multi._loop.time())  # type: ignore[method-assign]
+        multi._set_timer(multi._loop.time())
+        multi._wake_in(1)
+        await async_until(lambda: went_off)
+        await multi.close()
+        return went_off
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert len(runner.run(set_timers())) == 1
 
 
 def test_a_libcurl_that_does_not_bound_responses_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

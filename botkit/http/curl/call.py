@@ -36,7 +36,7 @@ class Call:
         self.done: Done | None = done
         self._on_cancel = on_cancel
         self.handle: CallHandle | None = None
-        self.timer: asyncio.TimerHandle | None = None
+        self.timer: asyncio.Handle | None = None
 
     def cancel(self) -> None:
         """Break the call off, unless it has ended."""

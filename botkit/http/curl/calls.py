@@ -74,7 +74,8 @@ class Turns:
     def __init__(self, calls: Calls, *, limit: int) -> None:
         self._calls = calls
         self._free = limit
-        self._waiting: dict[Call, None] = {}
+        self._waiting: dict[Call, float] = {}
+        """By the loop's time at which each has waited long enough. uvloop's handle of a short timer does not tell."""
         self._loop = asyncio.get_running_loop()
 
     def begin(self, request: Request, done: Done) -> Callable[[], None]:
@@ -85,7 +86,7 @@ class Turns:
             self._free -= 1
         else:
             call.timer = self._loop.call_later(request.timeout_seconds, self._expire, call)
-            self._waiting[call] = None
+            self._waiting[call] = self._loop.time() + request.timeout_seconds
         return call.cancel
 
     def close(self) -> None:
@@ -116,9 +117,8 @@ class Turns:
         self._free += 1
         while self._waiting:
             call = next(iter(self._waiting))
-            del self._waiting[call]
+            left = self._waiting.pop(call) - self._loop.time()
             assert call.timer is not None  # noqa: S101 - it waits
-            left = call.timer.when() - self._loop.time()
             call.timer.cancel()
             call.timer = None
             try:

@@ -41,7 +41,9 @@ class Multi:
         self._loop.add_reader(self._sockets.fileno(), self._on_ready)
         self._soon = self._closed = False
         self._due: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_due = 0.0
+        """When it goes off. uvloop's handle of a timer that is due already does not tell."""
 
     def start(self, curl: pycurl.Curl, ended: Ended) -> None:
         """Start a transfer in the loop's next turn; `ended` is called once, unless it is removed before."""
@@ -106,7 +108,7 @@ class Multi:
         else:
             self._due = due = self._loop.time() + milliseconds / 1000
             # libcurl sets its timer anew with each transfer, mostly later; the loop's is then set again when it goes off.
-            if self._timer is None or self._timer.when() > due:
+            if self._timer is None or self._timer_due > due:
                 self._set_timer(due)
 
     # --- what the loop calls ---
@@ -114,7 +116,7 @@ class Multi:
     def _set_timer(self, due: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._on_timer)
+        self._timer, self._timer_due = self._loop.call_at(due, self._on_timer), due
 
     def _on_timer(self) -> None:
         self._timer = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import select
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from selectors import DefaultSelector
 
 READ, WRITE = 1, 2
@@ -28,16 +29,22 @@ if sys.platform == "linux":
 
         def watch(self, descriptor: int, events: int) -> None:
             """Watch a socket for reading and writing (READ, WRITE or both), from now on or differently than before."""
-            if descriptor not in self._watched:
+            if self._watched.get(descriptor) == events:
+                return
+            try:
+                if descriptor in self._watched:
+                    self._epoll.modify(descriptor, _MASKS[events])
+                else:
+                    self._epoll.register(descriptor, _MASKS[events])
+            except FileNotFoundError:  # Another socket has got the number of one that was closed.
                 self._epoll.register(descriptor, _MASKS[events])
-            elif self._watched[descriptor] != events:
-                self._epoll.modify(descriptor, _MASKS[events])
             self._watched[descriptor] = events
 
         def forget(self, descriptor: int) -> None:
-            """Watch a socket no longer. It is still open; has no effect on one that is not watched."""
+            """Watch a socket no longer. Has no effect on one that is not watched."""
             if self._watched.pop(descriptor, None) is not None:
-                self._epoll.unregister(descriptor)
+                with suppress(OSError):  # It is closed already.
+                    self._epoll.unregister(descriptor)
 
         def ready(self) -> Iterable[tuple[int, int]]:
             """Each socket that is ready now, with its events. An error makes it ready for both."""
