@@ -22,6 +22,7 @@ from botkit.http.curl import OLDEST_LIBCURL
 from botkit.http.network import Network
 from botkit.operate.running_service import Doorbell, ring
 from botkit.operate.store import StorePlace
+from botkit.operate.store_server import StoreServer
 
 _FILES_BESIDE_CONVERSATIONS = 300
 """Open files of a service besides one event stream for each conversation with an agent: calls, hooks, the store."""
@@ -62,6 +63,13 @@ def machine_checks(settings: Settings, machine: Machine = Machine()) -> Sequence
             _check("machine.file_system", place.file_system, "machine.store"),
             _check("machine.free_space", place.free_space, "machine.store"),
             _check("machine.disk_speed", place.speed, "machine.store"),
+        ]
+    else:
+        server = StoreServer(settings.store)
+        checks += [
+            _check("machine.store", server.store),
+            _check("machine.store_notifications", server.notifications, "machine.store"),
+            _check("machine.store_speed", server.speed, "machine.store"),
         ]
     return checks
 

@@ -260,6 +260,9 @@ AND NOT (
 )
 ORDER BY c.relname
 
+-- name: commit_nothing
+SELECT pg_logical_emit_message(true, 'botkit', '')
+
 -- name: listen_to_oneself
 LISTEN botkit_check
 

@@ -56,6 +56,21 @@ def version(connection: Connection) -> str:
     return connection.info.parameter_status("server_version") or "?"
 
 
+def describe_tables(connection: Connection) -> str:
+    """The state of the store's tables in words."""
+    stored = version_of(connection)
+    if stored == 0:
+        return "it has no tables yet; the first start makes them"
+    if stored < len(MIGRATIONS):
+        return f"the next start brings it from schema {stored} to {len(MIGRATIONS)}"
+    return f"schema {stored}"
+
+
+def commit_nothing(connection: Connection) -> None:
+    """Commit a transaction that is durable and leaves nothing behind."""
+    connection.execute(SQL["commit_nothing"])
+
+
 def _faults(connection: Connection) -> Iterator[LedgerUnusable]:
     row = connection.execute(SQL["server"]).fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row
