@@ -71,16 +71,12 @@ class StoreServer:
         return passed(seen)
 
     def _committing(self) -> Connection:
-        """A connection as those that commit hooks."""
-        from botkit.ledger.postgresql.database import connect
-
-        return connect(self.settings.url, "doctor", pooled=bool(self.settings.direct_url))
+        """A connection to where hooks are committed."""
+        return _connect(self.settings.url)
 
     def _owning(self) -> Connection:
-        """A connection as those that own shards and listen."""
-        from botkit.ledger.postgresql.database import connect
-
-        return connect(self.settings.direct_url or self.settings.url, "doctor")
+        """A connection to where shards are owned and notifications are heard."""
+        return _connect(self.settings.direct_url or self.settings.url)
 
     def _commits(self, connection: Connection) -> Iterator[float]:
         from botkit.ledger.postgresql.server import commit_nothing
@@ -89,3 +85,9 @@ class StoreServer:
             began = self.monotonic()
             commit_nothing(connection)
             yield self.monotonic() - began
+
+
+def _connect(url: str) -> Connection:
+    from botkit.ledger.postgresql.database import connect
+
+    return connect(url, "doctor", pooled=True)  # perhaps it is one, and that is what a check shall find
