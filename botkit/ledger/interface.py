@@ -91,12 +91,13 @@ class Moves(Protocol):
         self,
         undelivered: Sequence[OutboxItem],
         conversations: Sequence[Conversation],
+        *,
         possible_duplicates: int = 0,
     ) -> None:
-        """Carry these on.
+        """Carry on what came.
 
         Args:
-            undelivered: effects that are not done, in order.
+            undelivered: effects that are not done, in order. No commit brings them again.
             conversations: as `Ledger.open_conversations` has them.
             possible_duplicates: how many users may see something twice: the process that had them before was killed.
         """
@@ -110,7 +111,9 @@ class Moves(Protocol):
                 have the conversations already: start nothing more, and cut off what is in progress.
 
         Returns:
-            Done when nothing more is attempted for them.
+            Done when nothing more is attempted for them, after 10 s at the latest unless the process stands still. Results of
+            attempts are submitted until then. What commits of these conversations bring from now on is left to the next process,
+            until `gain` is called again.
         """
 
 
@@ -193,8 +196,14 @@ class Ledger(Protocol):
     def healthy(self) -> bool:
         """Whether commits succeed: the ledger's thread lives and the last commit did not fail."""
 
+    def may_act(self) -> bool:
+        """Whether this process certainly still has its conversations, so that an attempt may start. Any thread; it is quick."""
+
     def expect_repeats(self) -> None:
-        """Calls that show messages to users were cut off: the next start counts possible duplicates, as after a crash."""
+        """Calls that show messages to users were cut off: the next start counts possible duplicates, as after a crash.
+
+        For conversations that leave in good order, it is called before their loss is done.
+        """
 
     def close(self) -> None:
         """Commit submitted inputs, then stop. Records a clean shutdown, unless repeats are expected."""

@@ -9,6 +9,7 @@ from botkit.agents import AgentSystem
 from botkit.config.settings import Settings
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.effects import (
+    USER_LANE,
     AgentEffect,
     ArmTimer,
     CallHandlers,
@@ -30,14 +31,16 @@ from botkit.relay.heartbeat import Heartbeat
 from botkit.relay.inbound.event_writer import AgentEventWriter
 from botkit.relay.inbound.poll import PollReceiver
 from botkit.relay.inbound.receipts import Receipts
-from botkit.relay.inbound.receivers import Receiver, Receivers
+from botkit.relay.inbound.receivers import STOP_SECONDS, Receiver, Receivers
 from botkit.relay.inbound.stream import StreamReceiver
 from botkit.relay.inbound.stream_path import StreamPaths
 from botkit.relay.journal import Journal
+from botkit.relay.leaving import Leaves, Leaving, everything
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker, CircuitBreakers
 from botkit.relay.outbound.delivery import Delivery
+from botkit.relay.outbound.lane import Lane
 from botkit.relay.outbound.lanes import Lanes
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import CallHandlers as HandlerCaller
@@ -80,6 +83,8 @@ class Engine:
         )
         self._paths = StreamPaths(metrics)
         self._heartbeat = Heartbeat()
+        self._leaving = Leaving()
+        self._losing: set[asyncio.Task[bool]] = set()
         self._connecting = asyncio.Semaphore(MAX_CONNECTING)
         self.schedule = new_schedule()
         self.timers = Timers(self.schedule, self._ledger_client, clock)
@@ -121,6 +126,8 @@ class Engine:
             chance=chance,
             metrics=metrics,
             on_completed=self._receipts.on_completed,
+            may_act=ledger.may_act,
+            leaving=self._leaving,
         )
         self.lanes = Lanes(self._delivery)
         self._resumed_up_to = 0
@@ -143,10 +150,63 @@ class Engine:
         undelivered, conversations = await self._ledger_client.in_thread(
             lambda: (self._ledger.undelivered(), self._ledger.open_conversations())
         )
+        self._resumed_up_to = max((item.id for item in undelivered), default=0)
+        self._carry_on(undelivered, conversations)
+
+    def gain(
+        self,
+        undelivered: Sequence[OutboxItem],
+        conversations: Sequence[Conversation],
+        *,
+        possible_duplicates: int = 0,
+    ) -> None:
+        """Carry on the work of another process; see `ledger.interface.Moves`."""
+        self._leaving.others_come()
+        self._delivery.take_over({item.conversation_id for item in undelivered})
+        self._carry_on(undelivered, conversations)
+        if possible_duplicates:
+            self._metrics.possible_duplicates(possible_duplicates)
+
+    def lose(self, leaves: Leaves, seconds: float) -> asyncio.Task[bool]:
+        """Start nothing more for the conversations that leave.
+
+        Args:
+            leaves: whether a conversation does.
+            seconds: let attempts in progress end for at most so long; 0: cut them off at once.
+
+        Returns:
+            Done when nothing more is attempted for them: whether users may see a message twice, as its attempt was cut off.
+        """
+        self._leaving.add(leaves)
+        stopping = self._receivers.lose(leaves)
+        self.timers.lose(leaves)
+        self._delivery.lose(leaves)
+        lanes = self.lanes.lose(leaves)
+        if not seconds:
+            stopping |= self.lanes.cut_off(lanes)
+        losing = asyncio.create_task(self._end(leaves, lanes, stopping, seconds))
+        self._losing.add(losing)
+        losing.add_done_callback(self._losing.discard)
+        return losing
+
+    async def _end(
+        self, leaves: Leaves, lanes: Sequence[Lane], stopping: set[asyncio.Task[None]], seconds: float
+    ) -> bool:
+        late = lanes
+        if seconds:
+            late = await self.lanes.not_ended(lanes, seconds)
+            stopping |= self.lanes.cut_off(late)
+        if stopping:
+            await asyncio.wait(stopping, timeout=STOP_SECONDS)
+        await self._receipts.lose(leaves, flush=seconds > 0)
+        return any(lane.head.lane == USER_LANE for lane in late)
+
+    def _carry_on(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         for item in undelivered:
-            self._resumed_up_to = max(self._resumed_up_to, item.id)
             self.lanes.put(item)
         for conversation in conversations:
+            if conversation.id in self._leaving:
+                continue
             self.timers.resume(conversation)
             self._receivers.follow(conversation)
         if undelivered or conversations:
@@ -159,12 +219,15 @@ class Engine:
             if committed.duplicate:
                 continue
             conversation = committed.conversation
+            stays = conversation.id not in self._leaving
             try:
                 # Receivers first: the agents' side may send events as soon as it knows the session. And an agent lane has to
                 # be dropped before the session's end is put into it.
-                self._receivers.follow(conversation)
+                if stays:
+                    self._receivers.follow(conversation)
                 for effect in committed.local_effects:
-                    self._apply(conversation, effect)
+                    if stays or not isinstance(effect, ArmTimer):
+                        self._apply(conversation, effect)
             except Exception as error:  # noqa: BLE001 - a defect: the outbox items still have to be delivered
                 _log_broken(conversation, error)
             try:
@@ -179,10 +242,11 @@ class Engine:
 
     async def close(self, seconds: float) -> None:
         """Stop receiving, let attempts in progress finish for at most `seconds`, and stop."""
-        await self._receivers.close()
+        if await self.lose(everything, seconds):
+            self._ledger.expect_repeats()
+        self._receivers.close()
+        self.lanes.close()
         self.schedule.shutdown(wait=False)
-        self._delivery.close()
-        await self.lanes.close(seconds)
         self._journal.lines.each_minute()
         await self.timers.close(seconds)
         await self._receipts.close()

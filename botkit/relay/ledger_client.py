@@ -81,10 +81,6 @@ class LedgerClient:
         """Submit an input whose commit nobody waits for: a step of a story. If the store fails, it is lost."""
         self._ledger.submit_then(input, _log_lost_note)
 
-    def expect_repeats(self) -> None:
-        """See `interface.Ledger.expect_repeats`."""
-        self._ledger.expect_repeats()
-
     async def read(self, read: Callable[[], T]) -> T:
         """Read the store in a thread; retries while the store fails. Raises: LedgerClosed if the service is stopping."""
         failures = 0

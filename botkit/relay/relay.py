@@ -14,8 +14,9 @@ from concurrent.futures import Future
 from contextlib import suppress
 
 from botkit.config.settings import Settings
+from botkit.handoff.conversation import Conversation
 from botkit.http.retry import SYSTEM_CHANCE
-from botkit.ledger.interface import Committed, Ledger
+from botkit.ledger.interface import Committed, Ledger, OutboxItem
 from botkit.ledger.loop_calls import LoopCalls
 from botkit.observability.events import get_logger
 from botkit.observability.metrics import Telemetry
@@ -23,6 +24,7 @@ from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.engine import Engine
 from botkit.relay.gateways import Connect, connect
+from botkit.relay.leaving import Leaves
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outbound.perform import CallHandlers, no_handlers
 
@@ -37,7 +39,8 @@ _LOOK_SECONDS = 0.5
 class Relay:
     """Acts on the ledger's commits.
 
-    Start the ledger with this relay's `on_commit`, then start the relay; close the relay, then the ledger.
+    Start the ledger with this relay's `on_commit`, and with the relay as its `Moves`; then start the relay. Close the relay, then
+    the ledger.
 
     Args:
         settings: every bot.
@@ -71,7 +74,9 @@ class Relay:
         self._call_handlers = call_handlers
         self._lock = threading.Lock()
         self._accepting = threading.Semaphore(1)
-        self._early: list[Sequence[Committed]] = []
+        self._early: list[Callable[[Engine], object]] = []
+        """What the ledger has told before there was an engine."""
+        self._losing: set[Future[None]] = set()
         self._calls = calls
         self._holds = calls is None
         """Whether commits are held up. Hooks on the relay's own loop need that not: both take turns there."""
@@ -98,9 +103,44 @@ class Relay:
                 self._calls.soon(self._accept, self._engine, batch, held)
                 return
             if not self._closing:  # Otherwise the next start resumes it from the ledger.
-                self._early.append(batch)
+                self._early.append(lambda engine: engine.accept(batch))
         if held:
             self._accepting.release()
+
+    def gain(
+        self,
+        undelivered: Sequence[OutboxItem],
+        conversations: Sequence[Conversation],
+        *,
+        possible_duplicates: int = 0,
+    ) -> None:
+        """See `ledger.interface.Moves`. Any thread, in the order of the commits."""
+        with self._lock:
+            if not self._closing:
+                self._soon(
+                    lambda engine: engine.gain(
+                        undelivered, conversations, possible_duplicates=possible_duplicates
+                    )
+                )
+
+    def lose(self, leaves: Leaves, *, orderly: bool) -> Future[None]:
+        """See `ledger.interface.Moves`. Any thread, in the order of the commits."""
+        lost: Future[None] = Future()
+        seconds = _WIND_DOWN_SECONDS if orderly else 0.0
+        with self._lock:
+            if self._ended.is_set() or (self._closing and self._main is None):
+                lost.set_result(None)
+                return lost
+            self._losing.add(lost)
+            if (
+                not self._closing
+            ):  # Otherwise everything is lost already, and it is done when the relay has ended.
+                self._soon(
+                    lambda engine: engine.lose(leaves, seconds).add_done_callback(
+                        lambda task: self._lost(lost, task, orderly=orderly)
+                    )
+                )
+        return lost
 
     def start(self) -> None:
         """Start, resume the work of an earlier process, then accept new commits.
@@ -137,6 +177,7 @@ class Relay:
             self._closing = True
             calls, stop = self._calls, self._stop
         if self._main is None or calls is None:
+            self._nothing_left()
             return
         here = _is_here(calls)
         self._close_seconds = 0.0 if here else timeout
@@ -162,6 +203,33 @@ class Relay:
         ):  # Or its loop has gone without it.
             self._ledger.expect_repeats()
 
+    def _soon(self, tell: Callable[[Engine], object]) -> None:
+        """Call this on the loop, after everything told before. Call it with the lock."""
+        if self._calls is not None and self._engine is not None:
+            self._calls.soon(tell, self._engine)
+        else:
+            self._early.append(tell)
+
+    def _lost(self, lost: Future[None], task: asyncio.Task[bool], *, orderly: bool) -> None:
+        """A loss has ended. At once, the ledger has expected repeats anyway."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("loss_broken", error=where(error))
+        elif orderly and (task.cancelled() or task.result()):
+            self._ledger.expect_repeats()
+        self._tell(lost)
+
+    def _nothing_left(self) -> None:
+        """Nothing is attempted any more, for anybody."""
+        with self._lock:
+            losing = list(self._losing)
+        for lost in losing:
+            self._tell(lost)
+
+    def _tell(self, lost: Future[None]) -> None:
+        self._losing.discard(lost)
+        if not lost.done():
+            lost.set_result(None)
+
     def _accept(self, engine: Engine, batch: Sequence[Committed], held: bool) -> None:
         if held:
             self._accepting.release()
@@ -171,6 +239,7 @@ class Relay:
         """On the loop."""
         if self._closing:
             self._ended.set()
+            self._nothing_left()
             if not self._started.done():
                 self._started.set_exception(RuntimeError("it was stopped"))
         else:
@@ -179,6 +248,7 @@ class Relay:
 
     def _end(self, main: asyncio.Task[None]) -> None:
         self._ended.set()
+        self._nothing_left()
         error = RuntimeError("its loop ended") if main.cancelled() else main.exception()
         if not self._started.done():
             self._started.set_exception(error or RuntimeError("it was stopped"))
@@ -215,8 +285,8 @@ class Relay:
             stop = asyncio.Event()
             await engine.resume()
             with self._lock:
-                for batch in self._early:
-                    engine.accept(batch)
+                for tell in self._early:
+                    tell(engine)
                 self._early.clear()
                 self._engine, self._stop = engine, stop
                 if self._closing:

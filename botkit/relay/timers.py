@@ -25,6 +25,7 @@ from botkit.handoff.events import TimerFired
 from botkit.ledger.interface import Input, Ledger
 from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
+from botkit.relay.leaving import Leaves
 from botkit.relay.ledger_client import LedgerClient
 
 _log = get_logger("botkit.relay")
@@ -128,6 +129,11 @@ class Timers:
                 # The requestId's remaining time is not known, so it is extended at once.
                 at = self._clock.now() if timer.name == TimerName.EXTEND else None
                 self.arm(conversation.id, session_id=session.id, name=timer.name, due=timer.due, at=at)
+
+    def lose(self, leaves: Leaves) -> None:
+        """Forget the timers of these conversations; their next process arms them."""
+        for key in [key for key, armed in self._armed.items() if leaves(armed.conversation_id)]:
+            del self._armed[key]
 
     async def close(self, seconds: float) -> None:
         """Let due timers reach the ledger, for at most `seconds`; the next start arms the rest again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import itertools
 import re
 import time
@@ -118,6 +119,7 @@ class FakeLedger:
         self.stories_swept: list[Instant | None] = []
         self.notes: list[Step] = []
         """Steps of stories that came without an event."""
+        self.acts = True
         self.expects_repeats = False
         self.at_hand = True
         self.reads: list[Any] = []
@@ -240,6 +242,9 @@ class FakeLedger:
 
     def healthy(self) -> bool:
         return True
+
+    def may_act(self) -> bool:
+        return self.acts
 
     def expect_repeats(self) -> None:
         self.expects_repeats = True
@@ -382,6 +387,8 @@ def begun(sending: Coroutine[Any, Any, None], done: Callable[[Exception | None],
 
     def cancel() -> None:
         task.cancel()
+        if inspect.getcoroutinestate(sending) == inspect.CORO_CREATED:
+            sending.close()
 
     return cancel
 

@@ -11,6 +11,7 @@ from botkit.errors import CallRefused, RateLimited, ServerTrouble
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import CallUser, PassToBot, SendToUser
 from botkit.handoff.events import Content
+from botkit.relay.leaving import everything
 from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import HOOK, NEWER, USER, World, conversation, writes
@@ -203,9 +204,19 @@ async def test_a_defect_affects_only_one_message(world: World) -> None:
 
 async def test_the_next_start_resumes_parked_messages(world: World) -> None:
     await park(world, "one", "two")
-    world.engine._delivery.close()
-    await world.engine.lanes.close(1)
+    await world.engine.lose(everything, 1)
     assert [row.effect for row in world.ledger.undelivered()] == [
         CallUser("send_user_message", "one"),
         CallUser("send_user_message", "two"),
     ]
+
+
+async def test_parked_messages_of_a_conversation_that_leaves_and_comes_back_are_tried_anew(
+    world: World,
+) -> None:
+    await park(world, "one", "two")
+    await world.engine.lose(lambda conversation_id: conversation_id == USER, 5)
+    assert len(world.engine.lanes) == 0
+    world.engine.gain(world.ledger.undelivered(), [])
+    await async_until(lambda: outcomes(world) == ["delivered", "delivered"])
+    assert said(world)[2:] == ["one", "two"]

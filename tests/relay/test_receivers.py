@@ -483,7 +483,7 @@ async def test_polling_stops_at_an_end_although_the_commit_is_reported_late(poll
     polled.ledger.on_commit = lambda _: None
     await async_until(lambda: len(polled.system.fetches) == 1)
     await polled.clock.advance(1)
-    await async_until(lambda: polled.engine.schedule.get_job(f"poll/{SESSION}") is None)
+    await async_until(lambda: [job.id for job in polled.engine.schedule.get_jobs()] == ["lines", "sweep"])
     assert len(polled.system.fetches) == 2
     assert losses(polled) == []
 

@@ -412,3 +412,84 @@ def test_a_closed_ledger_ends_a_lane_quietly(stage: Stage) -> None:
     stage.ledger.failures.append(LedgerClosed("stopping"))
     stage.ledger.decided(Conversation(USER), to_user("one"), to_user("two"))
     until(lambda: stage.shown == ["one"])
+
+
+# --- conversations that come and leave ------------------------------------------------------------------------------
+
+
+def test_what_comes_before_the_start_waits_for_it_in_order(stage: Stage) -> None:
+    relay = stage.relay()
+    relay.gain([item(1, "one")], [])
+    stage.ledger.on_commit([Committed(Conversation(USER), (item(2, "two"),), ())])
+    assert stage.shown == []
+    relay.start()
+    until(lambda: stage.shown == ["one", "two"])
+
+
+def test_a_conversation_comes_and_leaves_while_the_relay_runs(stage: Stage) -> None:
+    relay = stage.relay()
+    relay.start()
+    relay.gain([item(1, "one")], [conversation()])
+    until(lambda: stage.shown == ["one"] and len(stage.system.connections) == 1)
+    relay.lose(lambda conversation_id: conversation_id == USER, orderly=True).result(10)
+    assert stage.system.closed_streams == 1
+    assert not stage.ledger.expects_repeats
+
+
+def test_what_leaves_is_told_in_the_order_of_the_commits(stage: Stage) -> None:
+    stage.platform.gate = asyncio.Event()
+    relay = stage.relay()
+    relay.gain([item(1, "one")], [])
+    lost = relay.lose(lambda _: True, orderly=False)
+    relay.start()
+    lost.result(10)
+    stage.platform.gate = None
+    relay.gain([item(2, "two")], [])
+    until(lambda: stage.ledger.completed == [2])
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+def test_repeats_are_expected_of_what_was_cut_off_although_it_left_in_good_order(
+    stage: Stage, orderly: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.relay.relay._WIND_DOWN_SECONDS", 0.01)
+    stage.platform.gate = asyncio.Event()
+    relay = stage.relay()
+    relay.start()
+    relay.gain([item(1, "one")], [])
+    until(lambda: len(stage.platform.calls) == 1)
+    relay.lose(lambda _: True, orderly=orderly).result(10)
+    assert stage.ledger.expects_repeats == orderly
+
+
+def test_what_is_lost_while_the_relay_closes_is_lost_at_its_end(stage: Stage) -> None:
+    stage.platform.gate = asyncio.Event()
+    relay = stage.relay()
+    relay.start()
+    relay.gain([item(1, "one")], [])
+    until(lambda: len(stage.platform.calls) == 1)
+    closing = threading.Thread(target=relay.close, args=(5.0,))
+    closing.start()
+    until(lambda: not relay.ready())
+    lost = relay.lose(lambda _: True, orderly=True)
+    assert not lost.done()
+    assert relay._calls is not None
+    relay._calls.soon(stage.platform.gate.set)
+    lost.result(10)
+    closing.join(10)
+
+
+def test_a_relay_that_has_ended_or_never_started_has_lost_everything(stage: Stage) -> None:
+    never, ended = stage.relay(), stage.relay()
+    waiting = never.lose(lambda _: True, orderly=True)
+    never.close()
+    ended.start()
+    ended.close(1.0)
+    for relay in (never, ended):
+        relay.gain([item(1, "late")], [])
+        assert relay.lose(lambda _: True, orderly=True).done()
+    assert waiting.done()
+
+
+def item(number: int, text: str) -> OutboxItem:
+    return OutboxItem(number, USER, "user", to_user(text), Instant(time.time()), HOOK)

@@ -23,6 +23,7 @@ from botkit.handoff.effects import (
 )
 from botkit.handoff.events import AgentsLost, Content
 from botkit.ledger.interface import HookBody
+from botkit.relay.leaving import everything
 from botkit.relay.outbound import short_way
 from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN
 from botkit.testing.clock import settle
@@ -331,7 +332,7 @@ async def test_results_go_without_a_step_that_cannot_be_stored(world: World, pla
 
 
 async def test_a_ledger_that_has_closed_ends_the_lanes(world: World, platform: HeldPlatform) -> None:
-    world.ledger.failures.append(LedgerClosed("stopping"))
+    world.ledger.failures.extend([LedgerClosed("stopping")] * 3)
     crowd(world, 2)
     passes(world, "next", user="text 0")
     platform.answer()
@@ -543,7 +544,7 @@ async def test_closing_waits_for_attempts_in_progress_and_their_results(
     world: World, platform: HeldPlatform
 ) -> None:
     passes(world, "one", "two")
-    closing = asyncio.create_task(world.engine.lanes.close(5))
+    closing = world.engine.lose(everything, 5)
     await settle()
     assert not closing.done()
     platform.answer()
@@ -553,9 +554,10 @@ async def test_closing_waits_for_attempts_in_progress_and_their_results(
     assert platform.in_progress == []
 
 
-async def test_closing_cuts_off_what_takes_too_long(world: World, platform: HeldPlatform) -> None:
+async def test_closing_cuts_off_what_takes_too_long(platform: HeldPlatform) -> None:
+    world = World(platform=platform)
     passes(world, "one")
-    await world.engine.lanes.close(0.01)
+    await world.close()
     assert [one.cancelled for one in platform.begun] == [True]
     assert world.ledger.expects_repeats
     assert list(world.ledger.rows) == [1]
@@ -565,8 +567,7 @@ async def test_closing_cuts_off_what_takes_too_long(world: World, platform: Held
 async def test_closing_makes_no_more_attempts(world: World, platform: HeldPlatform) -> None:
     await down(world, platform)
     crowd(world, 5)
-    world.engine._delivery.close()
-    await world.engine.lanes.close(5)
+    await world.engine.lose(everything, 5)
     await world.clock.advance(1000)
     assert platform.in_progress == []
     assert len(world.ledger.rows) == 5 + FAILURES_UNTIL_OPEN
@@ -576,7 +577,7 @@ async def test_an_attempt_that_fails_while_closing_is_left_to_the_next_start(
     world: World, platform: HeldPlatform
 ) -> None:
     passes(world, "one", "two")
-    closing = asyncio.create_task(world.engine.lanes.close(5))
+    closing = world.engine.lose(everything, 5)
     await settle()
     platform.answer(DOWN)
     await closing

@@ -142,6 +142,10 @@ class SqliteLedger:
         self._thread = threading.Thread(target=self._run, name="botkit-ledger", daemon=True)
         self._thread.start()
 
+    def may_act(self) -> bool:
+        """See `interface.Ledger.may_act`: no other process has the file."""
+        return True
+
     def expect_repeats(self) -> None:
         """See `interface.Ledger.expect_repeats`."""
         self._expects_repeats = True

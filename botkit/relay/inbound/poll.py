@@ -21,15 +21,13 @@ class PollReceiver(Receiver):
     async def run(self) -> None:
         """See `Receiver.run`."""
         interval = self.system.capabilities.poll_interval
-        job_id = f"poll/{self.writer.session_id}"
-        self.schedule.add_job(
+        job = self.schedule.add_job(
             self._set_due,
             "interval",
             seconds=interval.total_seconds(),
             # Sessions that start together (after a restart) are spread over the interval.
             start_date=datetime.now(UTC) + interval * self.chance(),
-            id=job_id,
-            replace_existing=True,
+            # Without an id of its own: this may start before the last run of the session has ended.
         )
         try:
             why = await self._poll()
@@ -38,7 +36,7 @@ class PollReceiver(Receiver):
                 self._due.clear()
                 why = await self._poll()
         finally:
-            self.schedule.remove_job(job_id)
+            job.remove()
         if why is not None:
             await self._report_lost(why)
 

@@ -11,7 +11,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from botkit.errors import CallError
-from botkit.handoff.conversation import Access
+from botkit.handoff.conversation import Access, ConversationId
 from botkit.handoff.effects import SendToUser
 from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.handoff.record import Record
@@ -19,6 +19,7 @@ from botkit.ledger.interface import Committed, OutboxItem
 from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
+from botkit.relay.leaving import Leaves
 from botkit.relay.metrics import Outcome
 
 _log = get_logger("botkit.relay")
@@ -34,7 +35,7 @@ MAX_PROMISED = 10_000
 
 
 class _Promise(Record, frozen=True):
-    bot_id: str
+    conversation_id: ConversationId
     session_id: str
     system: str
     access: Access
@@ -74,8 +75,9 @@ class Receipts:
         if shown is not None and len(self._promised) + self._waiting < MAX_PROMISED:
             # The key of an agent's message is the session's id, a slash, and the entry's id.
             entry_id = event.key.removeprefix(f"{session.id}/")
-            bot_id = committed.conversation.id.bot_id
-            self._promised[shown.id] = _Promise(bot_id, session.id, session.system, session.access, entry_id)
+            self._promised[shown.id] = _Promise(
+                committed.conversation.id, session.id, session.system, session.access, entry_id
+            )
 
     def on_completed(self, item: OutboxItem, outcome: Outcome) -> None:
         """An outbox item has reached the user, or never will."""
@@ -94,19 +96,24 @@ class Receipts:
         if session_id in self._due:
             await asyncio.wait({self._send(session_id)}, timeout=FLUSH_SECONDS)
 
+    async def lose(self, leaves: Leaves, *, flush: bool) -> None:
+        """Forget the receipts of these conversations; with `flush`, those that wait are sent, within `FLUSH_SECONDS`."""
+        for item_id in [one for one, promise in self._promised.items() if leaves(promise.conversation_id)]:
+            del self._promised[item_id]
+        leaving = [one for one, due in self._due.items() if leaves(due.newest.conversation_id)]
+        sent = leaving[: max(0, MAX_CALLS - len(self._calls))] if flush else []
+        sending = {self._send(session_id) for session_id in sent}
+        for session_id in leaving[len(sent) :]:
+            self._waiting -= len(self._due.pop(session_id).entry_ids)
+        if sending:
+            await _within(FLUSH_SECONDS, sending)
+
     async def close(self) -> None:
-        """Send the receipts that wait, within `FLUSH_SECONDS`."""
+        """Give the calls in progress `FLUSH_SECONDS`."""
         if self._gathering is not None:
             self._gathering.cancel()
-        for session_id in list(self._due)[: max(0, MAX_CALLS - len(self._calls))]:
-            self._send(session_id)
-        if not self._calls:
-            return
-        _, late = await asyncio.wait(self._calls, timeout=FLUSH_SECONDS)
-        for task in late:
-            task.cancel()
-        if late:
-            await asyncio.wait(late)
+        if self._calls:
+            await _within(FLUSH_SECONDS, self._calls)
 
     async def _gather(self) -> None:
         while self._due:
@@ -128,10 +135,18 @@ class Receipts:
 
     async def _acknowledge(self, due: _Due) -> None:
         to = due.newest
-        system = self._gateways.system(to.bot_id, to.system)
+        system = self._gateways.system(to.conversation_id.bot_id, to.system)
         if system is None:
             return
         try:
             await system.acknowledge(to.session_id, to.access, entry_ids=due.entry_ids)
         except CallError as error:
             _log.debug("receipt_missing", session=to.session_id, code=error.code)
+
+
+async def _within(seconds: float, tasks: set[asyncio.Task[None]]) -> None:
+    _, late = await asyncio.wait(tasks, timeout=seconds)
+    for task in late:
+        task.cancel()
+    if late:
+        await asyncio.wait(late)

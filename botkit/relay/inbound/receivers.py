@@ -24,6 +24,7 @@ from botkit.relay.gateways import Gateways
 from botkit.relay.heartbeat import Heartbeat
 from botkit.relay.inbound.event_writer import AgentEventWriter
 from botkit.relay.journal import Journal
+from botkit.relay.leaving import Leaves
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
@@ -162,7 +163,6 @@ class Receivers:
     _stopping: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
     """Cancelled receivers that are still closing their connections, by session."""
     _watching: asyncio.Task[None] | None = field(init=False, default=None)
-    _closing: bool = field(init=False, default=False)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -174,7 +174,7 @@ class Receivers:
         if current is not None and (session is None or session.id != current.writer.session_id):
             self._stop(conversation.id, current)
             current = None
-        if current is not None or session is None or self._closing:
+        if current is not None or session is None:
             return
         if session.access is None or session.phase is Phase.OPENING:
             return
@@ -217,17 +217,17 @@ class Receivers:
         if last is not None:
             await writer.write_messages(last.events)
 
-    async def close(self) -> None:
-        """Stop all receivers."""
-        self._closing = True
+    def lose(self, leaves: Leaves) -> set[asyncio.Task[None]]:
+        """Stop receiving for these conversations. Returns the receivers that are still closing their connections."""
+        lost = [(one, opened) for one, opened in self._open.items() if leaves(one)]
+        for conversation_id, opened in lost:
+            self._stop(conversation_id, opened)
+        return {opened.task for _, opened in lost if opened.task is not None and not opened.task.done()}
+
+    def close(self) -> None:
+        """All receivers have stopped."""
         if self._watching is not None:
             self._watching.cancel()
-        tasks = {opened.task for opened in self._open.values() if opened.task is not None}
-        self._open.clear()
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
 
     def _writer(
         self, conversation_id: ConversationId, session_id: str, system: str, access: Access
@@ -265,14 +265,18 @@ class Receivers:
         if (task := opened.task) is not None:
             session_id = opened.writer.session_id
             self._stopping[session_id] = task
-            task.add_done_callback(lambda _: self._stopping.pop(session_id, None))
+            task.add_done_callback(lambda _: self._stopped(session_id, task))
             task.cancel()
+
+    def _stopped(self, session_id: str, task: asyncio.Task[None]) -> None:
+        if self._stopping.get(session_id) is task:
+            del self._stopping[session_id]
 
     def _ended(self, opened: _Open, task: asyncio.Task[None]) -> None:
         if task.cancelled():
             return
         error = task.exception()
-        if error is None or isinstance(error, LedgerClosed) or self._closing:
+        if error is None or isinstance(error, LedgerClosed):
             return
         # A defect, here or in a plug-in. No other receiver has this session, so the same one is restarted after a pause.
         names = opened.writer.names()
@@ -281,5 +285,5 @@ class Receivers:
         loop.call_later(RESTART_SECONDS, self._restart, opened)
 
     def _restart(self, opened: _Open) -> None:
-        if not self._closing and self._open.get(opened.writer.conversation_id) is opened:
+        if self._open.get(opened.writer.conversation_id) is opened:
             self._start(opened)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast, get_args
 
 from botkit.errors import CallError, LedgerClosed, RateLimited, Unreachable, UnreachableCause
-from botkit.handoff.conversation import Instant
+from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import (
     ADDRESSED_BY_PAYLOAD,
     CARRIES_HOOK,
@@ -26,6 +26,7 @@ from botkit.observability.failures import failure_of
 from botkit.relay.clock import Clock
 from botkit.relay.heartbeat import Heartbeat
 from botkit.relay.journal import Journal
+from botkit.relay.leaving import Leaves, Leaving
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import Outcome, RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
@@ -49,6 +50,10 @@ _PAYLOAD_SECONDS = 3600.0
 MAX_PARKED = 1_000
 """Max parked job messages across all users; more are refused at once. Parked messages count as undelivered, and must not keep
 the store from accepting hooks or from being swept."""
+MAY_ACT_SECONDS = 0.2
+"""The interval between two looks whether an attempt may start."""
+_KEPT_SECONDS = 2 * 86_400.0
+"""How long it is known since when this process has a conversation: longer than any effect is tried."""
 _MAX_READING = 16
 """Max attempts in progress whose hook is read from the store, because it was not kept in memory."""
 
@@ -68,13 +73,17 @@ class Delivery:
     chance: Callable[[], float]
     metrics: RelayMetrics
     on_completed: Callable[[OutboxItem, Outcome], None]
+    may_act: Callable[[], bool]
+    leaving: Leaving
     _started: Instant = field(init=False)
     _reading: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_MAX_READING))
-    _waiting: set[asyncio.Task[object]] = field(init=False, default_factory=set)
+    _waiting: dict[asyncio.Task[object], ConversationId] = field(init=False, default_factory=dict)
+    """The tasks that wait for their next attempt."""
     _parked: dict[int, Progress] = field(init=False, default_factory=dict)
     """The progress of parked items."""
     _completing: set[int] = field(init=False, default_factory=set)
-    _closing: bool = field(init=False, default=False)
+    _taken_over: dict[ConversationId, Instant] = field(init=False, default_factory=dict)
+    """When conversations with undelivered effects came, the oldest first."""
 
     def __post_init__(self) -> None:
         self._started = self.clock.now()
@@ -144,7 +153,7 @@ class Delivery:
 
         Raises:
             ParkItem: the item has to wait for the user, and the lane must not wait for it. The next call continues.
-            LedgerClosed: the service is stopping; the next start tries the item again.
+            LedgerClosed: the conversation is leaving this process, which may be stopping; the next one tries the item again.
         """
         if progress is not None:
             await self._go_on(item, progress)
@@ -156,7 +165,7 @@ class Delivery:
         try:
             await self._go_on(item, parked)
         finally:
-            del self._parked[item.id]
+            self._parked.pop(item.id, None)
 
     async def abandon(self, item: OutboxItem) -> None:
         """Complete an item whose delivery raised anything but a `CallError`: a defect, here or in a plug-in."""
@@ -171,11 +180,25 @@ class Delivery:
         """Whether the item's result is being committed, so that nothing is left to cancel."""
         return item.id in self._completing
 
-    def close(self) -> None:
-        """Make no more attempts; the next start retries failed items."""
-        self._closing = True
-        for task in self._waiting:
-            task.cancel()
+    def take_over(self, conversations: Iterable[ConversationId]) -> None:
+        """Effects of these conversations came from another process."""
+        now = self.clock.now()
+        for conversation_id in conversations:
+            self._taken_over.pop(conversation_id, None)
+            self._taken_over[conversation_id] = now
+        while (first := next(iter(self._taken_over), None)) and now - self._taken_over[first] > _KEPT_SECONDS:
+            del self._taken_over[first]
+
+    def lose(self, leaves: Leaves) -> None:
+        """Make no more attempts for these conversations; their next process retries failed items."""
+        for task, conversation_id in self._waiting.items():
+            if leaves(conversation_id):
+                task.cancel()
+        for item_id, progress in list(self._parked.items()):
+            if leaves(progress.conversation_id):
+                del self._parked[item_id]
+        for conversation_id in [one for one in self._taken_over if leaves(one)]:
+            del self._taken_over[conversation_id]
 
     def _waits_for_user(self, progress: Progress) -> bool:
         return progress.next_delay is None and not self.payloads.has_newer_in_memory(
@@ -212,12 +235,13 @@ class Delivery:
                 if progress.next_delay is not None or not may_park:
                     await self._wait(item, progress)
                 if may_park and (progress.next_delay is None or self._others_resumed(item)):
+                    self._refuse_if_leaving(item)
                     self._parked[item.id] = progress
                     raise ParkItem
 
     async def _wait(self, item: OutboxItem, progress: Progress) -> None:
         """Wait until the next attempt is due, or a newer payload has arrived."""
-        with self._cancelled_by_close():
+        with self._cancelled_by_loss(item):
             if progress.next_delay is not None:
                 await self.clock.sleep(progress.next_delay)
                 progress.next_delay = 0.0
@@ -231,18 +255,27 @@ class Delivery:
         )
         await self._give_up(item, progress)
 
+    async def _until_it_may_act(self, item: OutboxItem) -> None:
+        self._refuse_if_leaving(item)
+        while not self.may_act():
+            with self._cancelled_by_loss(item):
+                await self.clock.sleep(MAY_ACT_SECONDS)
+
+    def _refuse_if_leaving(self, item: OutboxItem) -> None:
+        if item.conversation_id in self.leaving:
+            raise LedgerClosed("the conversation is leaving this process; the next one tries again")
+
     @contextmanager
-    def _cancelled_by_close(self) -> Iterator[None]:
-        if self._closing:
-            raise LedgerClosed("the service is stopping; the next start tries again")
+    def _cancelled_by_loss(self, item: OutboxItem) -> Iterator[None]:
+        self._refuse_if_leaving(item)
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("deliver() runs in a task of its own")
-        self._waiting.add(task)
+        self._waiting[task] = item.conversation_id
         try:
             yield
         finally:
-            self._waiting.discard(task)
+            del self._waiting[task]
 
     async def _try(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
         try:
@@ -259,16 +292,21 @@ class Delivery:
         if hook is None:
             if isinstance(item.effect, CARRIES_HOOK):
                 async with self._reading:
-                    return await self.performer.perform(item, await self.payloads.own(item))
+                    hook = await self.payloads.own(item)
+                    await self._until_it_may_act(item)
+                    return await self.performer.perform(item, hook)
             if isinstance(item.effect, _NEEDS_PAYLOAD):
                 hook = await self.payloads.newest(item.conversation_id)
                 progress.payload = hash(hook)
+        await self._until_it_may_act(item)
         if not is_seen_through(item.effect):
             return await self.performer.perform(item, hook)
         attempt = asyncio.ensure_future(self.performer.perform(item, hook))
         try:
             return await asyncio.shield(attempt)
         except asyncio.CancelledError:
+            if item.conversation_id in self.leaving:
+                attempt.cancel()  # It was cut off: their next process makes it again.
             await asyncio.wait({attempt})
             if not attempt.cancelled():
                 attempt.exception()  # Retrieved here; otherwise asyncio logs it.
@@ -318,10 +356,10 @@ class Delivery:
         return delay
 
     def _since(self, item: OutboxItem) -> Instant:
-        """The start of the retry deadline. Time without a possible attempt does not count: before this process started, while it
-        stood still, and while the effect waited for the user's next payload.
+        """The start of the retry deadline. Time without a possible attempt does not count: before this process started or had the
+        conversation, while it stood still, and while the effect waited for the user's next payload.
         """
-        since = max(item.created_at, self._started)
+        since = max(item.created_at, self._taken_over.get(item.conversation_id, self._started))
         if not isinstance(item.effect, AgentEffect):
             since = max(since, self.payloads.renewed_at(item.conversation_id) or since)
         return Instant(since + self.heartbeat.lost_since(since, self.clock.now()))

@@ -16,7 +16,18 @@ LaneKey = tuple[ConversationId, str]
 class Lane:
     """One lane with items. There may be tens of thousands while a remote is down, so it is small."""
 
-    __slots__ = ("attempt", "broken", "dropping", "head", "key", "progress", "task", "waiting")
+    __slots__ = (
+        "attempt",
+        "broken",
+        "dropping",
+        "ended",
+        "gone",
+        "head",
+        "key",
+        "progress",
+        "task",
+        "waiting",
+    )
 
     def __init__(self, key: LaneKey, head: OutboxItem) -> None:
         self.key = key
@@ -34,6 +45,10 @@ class Lane:
         """The task was cancelled to drop the head; the rest of the lane goes on."""
         self.broken = False
         """The delivery of the head raised an unforeseen exception."""
+        self.gone = False
+        """It has no items any more, or has left them to another process."""
+        self.ended: asyncio.Future[None] | None = None
+        """Done when the lane is gone, if that is waited for."""
 
     @property
     def is_under_way(self) -> bool:

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from botkit.errors import LedgerClosed
 from botkit.handoff.conversation import ConversationId
-from botkit.handoff.effects import USER_LANE, EndSession, ExtendRequest, agent_lane
+from botkit.handoff.effects import EndSession, ExtendRequest, agent_lane
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
+from botkit.relay.leaving import Leaves
 from botkit.relay.outbound.delivery import Delivery
 from botkit.relay.outbound.lane import Lane, LaneKey
 from botkit.relay.outbound.progress import ParkItem
@@ -42,9 +44,7 @@ class Lanes:
         self._short_way = ShortWay(delivery, self, delivery.clock)
         self._lanes: dict[LaneKey, Lane] = {}
         self._held = 0
-        self._closing = False
-        self._emptied = asyncio.Event()
-        """Set when the last lane has gone while closing."""
+        self._leaving = delivery.leaving
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -56,8 +56,8 @@ class Lanes:
 
     def put(self, item: OutboxItem) -> None:
         """Add an item to the end of its lane."""
-        if self._closing:
-            return  # The next start resumes it from the ledger.
+        if item.conversation_id in self._leaving:
+            return  # It is in the ledger, for their next process.
         hook = item.hook
         if hook is not None:
             if self._held + len(hook.body) > MAX_HELD_BYTES:
@@ -79,25 +79,49 @@ class Lanes:
         if lane.waiting:
             lane.waiting = deque(item for item in lane.waiting if isinstance(item.effect, EndSession))
         over = isinstance(lane.head.effect, EndSession) or self._delivery.is_completing(lane.head)
+        over = over or conversation_id in self._leaving  # Which gives it a few seconds at most.
         if lane.task is not None and not over:
             lane.dropping = True
             lane.task.cancel()
 
-    async def close(self, seconds: float) -> None:
-        """Let attempts in progress finish, for at most `seconds`; the next start resumes the other items."""
-        self._closing = True
-        self._short_way.close()
-        for lane in list(self._lanes.values()):
+    def lose(self, leaves: Leaves) -> Sequence[Lane]:
+        """Leave the items of these conversations to their next process. Returns the lanes with an attempt in progress."""
+        self._short_way.lose(leaves)
+        leaving = [lane for lane in self._lanes.values() if leaves(lane.key[0])]
+        for lane in leaving:
+            for item in lane.waiting or ():
+                self._release(item)
             lane.waiting = None
             if not lane.is_under_way:
                 self._remove(lane)
-        if not self._lanes:
-            return
-        try:
-            async with asyncio.timeout(seconds):
-                await self._emptied.wait()
-        except TimeoutError:
-            await self._cut_off(seconds)
+        return [lane for lane in leaving if not lane.gone]
+
+    async def not_ended(self, lanes: Sequence[Lane], seconds: float) -> Sequence[Lane]:
+        """Let the attempts in progress of lanes that are lost end, for at most `seconds`. Returns the lanes that have not."""
+        loop = asyncio.get_running_loop()
+        endings = {loop.create_future(): lane for lane in lanes if not lane.gone}
+        for ending, lane in endings.items():
+            lane.ended = ending
+        if endings:
+            await asyncio.wait(endings, timeout=seconds)
+        return [lane for lane in endings.values() if not lane.gone]
+
+    def cut_off(self, late: Sequence[Lane]) -> set[asyncio.Task[None]]:
+        """Cancel the attempts in progress of lanes that are lost. Returns their tasks, which are ending."""
+        if late:
+            _log.warning("lanes_cut_off", lanes=len(late))
+        tasks = {lane.task for lane in late if lane.task is not None}
+        for lane in late:
+            if lane.task is not None:
+                lane.task.cancel()
+            else:
+                self._short_way.cut_off(lane)
+            self._remove(lane)
+        return tasks
+
+    def close(self) -> None:
+        """All lanes have ended."""
+        self._short_way.close()
 
     # --- for the short way ------------------------------------------------------------------------------------------
 
@@ -112,7 +136,7 @@ class Lanes:
     def broke(self, lane: Lane, error: BaseException) -> None:
         """See `short_way.LanesOf`."""
         _log.error("effect_broken", lane=lane.key[1], outbox_id=lane.head.id, error=where(error))
-        if self._closing:
+        if lane.key[0] in self._leaving:
             self._remove(lane)
         elif lane.broken:
             self._move_up(lane)  # It cannot even be abandoned: the next start tries it again.
@@ -132,7 +156,7 @@ class Lanes:
     def spare(self, lane: Lane) -> None:
         """See `short_way.LanesOf`."""
         if self._held > MAX_HELD_BYTES:
-            self._release(lane)
+            self._release(lane.head)
             lane.head = replace(lane.head, hook=None)
 
     # --- inside -----------------------------------------------------------------------------------------------------
@@ -173,8 +197,7 @@ class Lanes:
                     return
             else:
                 return
-        if not self._closing:
-            self._put(item, _PARKED_LANE)
+        self._put(item, _PARKED_LANE)
 
     def _is_resumed(self, parked: LaneKey) -> bool:
         """Whether parked items are being delivered again, so that a newer job message has to come after them."""
@@ -185,6 +208,8 @@ class Lanes:
         lane.task = None
         dropping, lane.dropping = lane.dropping, False
         error = None if task.cancelled() else task.exception()
+        if lane.gone:
+            return
         if isinstance(error, LedgerClosed) or (task.cancelled() and not dropping):
             self._remove(lane)
         elif error is not None:
@@ -194,38 +219,23 @@ class Lanes:
 
     def _move_up(self, lane: Lane) -> None:
         """The head is done: start the next item, or remove the lane."""
-        self._release(lane)
+        self._release(lane.head)
         if lane.move_up():
             self._start(lane)
         else:
             self._forget(lane)
 
     def _remove(self, lane: Lane) -> None:
-        """Leave the items of a lane to the next start."""
-        self._release(lane)
+        """Leave the items of a lane in the ledger."""
+        self._release(lane.head)
         self._forget(lane)
 
-    def _release(self, lane: Lane) -> None:
-        if lane.head.hook is not None:
-            self._held -= len(lane.head.hook.body)
+    def _release(self, item: OutboxItem) -> None:
+        if item.hook is not None:
+            self._held -= len(item.hook.body)
 
     def _forget(self, lane: Lane) -> None:
-        self._lanes.pop(lane.key, None)  # It may have been cut off.
-        if self._closing and not self._lanes:
-            self._emptied.set()
-
-    async def _cut_off(self, seconds: float) -> None:
-        """Cancel what has not finished in time."""
-        late = list(self._lanes.values())
-        _log.warning("lanes_cut_off", lanes=len(late))
-        if any(lane.head.lane == USER_LANE for lane in late):
-            self._delivery.ledger.expect_repeats()  # The platform may accept what it was sent.
-        tasks = {lane.task for lane in late if lane.task is not None}
-        for task in tasks:
-            task.cancel()
-        for lane in late:
-            if lane.attempt is not None:
-                lane.attempt()
-                self._remove(lane)
-        if tasks:
-            await asyncio.wait(tasks, timeout=seconds)
+        del self._lanes[lane.key]
+        lane.gone = True
+        if lane.ended is not None and not lane.ended.done():
+            lane.ended.set_result(None)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
-
-from msgspec.structs import replace
+from typing import Generic, NamedTuple, TypeVar
 
 from botkit.errors import LedgerClosed
+from botkit.handoff.conversation import ConversationId
 from botkit.handoff.steps import Step
 from botkit.ledger.interface import Committed, Input, OutboxItem
 from botkit.relay.ledger_client import LedgerClient
 
 T = TypeVar("T")
+
+
+class _Delivered(NamedTuple, Generic[T]):
+    owner: T
+    item: OutboxItem
+    steps: tuple[Step, ...]
 
 
 class Settling(Generic[T]):
@@ -22,7 +27,8 @@ class Settling(Generic[T]):
     Args:
         ledger: commits.
         on_settled: called with the owners of the items whose rows are gone, in the order in which they were added.
-        on_closed: called instead if the service is stopping; the next start delivers the items again.
+        on_closed: called instead if the conversation has left this process, or that is stopping; the next one delivers the items
+            again.
     """
 
     def __init__(
@@ -36,34 +42,46 @@ class Settling(Generic[T]):
         self._on_settled = on_settled
         self._on_closed = on_closed
         self._loop = asyncio.get_running_loop()
-        self._items: list[OutboxItem] = []
-        self._owners: list[T] = []
-        self._steps: tuple[Step, ...] = ()
+        self._delivered: list[_Delivered[T]] = []
 
     def add(self, owner: T, item: OutboxItem, steps: tuple[Step, ...] = ()) -> None:
         """An item was delivered; its result is committed with those of the same turn."""
-        if not self._items:
-            self._loop.call_soon(self._submit)
-        self._items.append(item)
-        self._owners.append(owner)
-        if steps:
-            self._steps += steps
+        if not self._delivered:
+            self._loop.call_soon(self._submit_turn)
+        self._delivered.append(_Delivered(owner, item, steps))
 
-    def _submit(self) -> None:
-        items, owners, steps = self._items, self._owners, self._steps
-        self._items, self._owners, self._steps = [], [], ()
+    def _submit_turn(self) -> None:
+        delivered, self._delivered = self._delivered, []
+        self._submit(delivered)
+
+    def _submit(self, delivered: Sequence[_Delivered[T]], *, with_steps: bool = True) -> None:
         # Without an event, the conversation of the input means nothing.
         done = Input(
-            items[0].conversation_id, None, completes=tuple([item.id for item in items]), steps=steps
+            delivered[0].item.conversation_id,
+            None,
+            completes=tuple([one.item.id for one in delivered]),
+            steps=tuple([step for one in delivered for step in one.steps]) if with_steps else (),
         )
-        self._ledger.submit_then(done, lambda outcome: self._settle(owners, done, outcome))
+        self._ledger.submit_then(done, lambda outcome: self._settle(delivered, done, outcome))
 
-    def _settle(self, owners: Sequence[T], done: Input, outcome: Committed | LedgerClosed | None) -> None:
+    def _settle(
+        self, delivered: Sequence[_Delivered[T]], done: Input, outcome: Committed | LedgerClosed | None
+    ) -> None:
         if isinstance(outcome, LedgerClosed):
-            self._on_closed(owners)
+            self._closed(delivered)
         elif outcome is None and done.steps:
             # A step could not be written: remove the rows without it.
-            bare = replace(done, steps=())
-            self._ledger.submit_then(bare, lambda again: self._settle(owners, bare, again))
+            self._submit(delivered, with_steps=False)
         else:
-            self._on_settled(owners)
+            self._on_settled([one.owner for one in delivered])
+
+    def _closed(self, delivered: Sequence[_Delivered[T]]) -> None:
+        """Some of these conversations have left this process, perhaps not all: each is tried by itself."""
+        apart: dict[ConversationId, list[_Delivered[T]]] = {}
+        for one in delivered:
+            apart.setdefault(one.item.conversation_id, []).append(one)
+        if len(apart) == 1:
+            self._on_closed([one.owner for one in delivered])
+            return
+        for same in apart.values():
+            self._submit(same)

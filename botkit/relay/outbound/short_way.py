@@ -25,8 +25,9 @@ from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
+from botkit.relay.leaving import Leaves
 from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN, CircuitBreaker
-from botkit.relay.outbound.delivery import Delivery
+from botkit.relay.outbound.delivery import MAY_ACT_SECONDS, Delivery
 from botkit.relay.outbound.lane import Lane
 from botkit.relay.outbound.retry_policy import tried_once
 from botkit.relay.outbound.settling import Settling
@@ -57,7 +58,7 @@ class LanesOf(Protocol):
         """The attempt raised anything but a `CallError`: a defect."""
 
     def left(self, lane: Lane) -> None:
-        """The service is stopping; the next start delivers the head."""
+        """The conversation is leaving this process; the next one delivers the head."""
 
     def hold(self, lane: Lane, hook: HookBody) -> None:
         """Keep the hook of the head in memory."""
@@ -114,7 +115,6 @@ class ShortWay:
             delivery.ledger, on_settled=self._settled, on_closed=self._unsettled
         )
         self._numbers = itertools.count()
-        self._closing = False
 
     def start(self, lane: Lane) -> None:
         """Deliver the head of a lane: now, or when it may."""
@@ -123,15 +123,26 @@ class ShortWay:
         except Exception as error:  # noqa: BLE001 - a defect affects only its lane
             self._lanes.broke(lane, error)
 
-    def close(self) -> None:
-        """Begin no more attempts. Those in progress go on, and their results are committed."""
-        self._closing = True
+    def lose(self, leaves: Leaves) -> None:
+        """Begin no more attempts for these conversations. Those in progress go on, and their results are committed."""
         for remote in self._remotes.values():
-            remote.ready.clear()
-            remote.unread.clear()
-            remote.due.clear()
+            remote.ready = deque([lane for lane in remote.ready if not leaves(lane.key[0])])
+            remote.unread = deque([lane for lane in remote.unread if not leaves(lane.key[0])])
+            remote.due = [one for one in remote.due if not leaves(one.lane.key[0])]
+            heapq.heapify(remote.due)
+
+    def close(self) -> None:
+        """No lane waits any more."""
+        for remote in self._remotes.values():
             for task in remote.tasks():
                 task.cancel()
+
+    def cut_off(self, lane: Lane) -> None:
+        """Cancel an attempt in progress. The commit of its result goes on."""
+        cancel, lane.attempt = lane.attempt, None
+        if cancel is not None and cancel is not _nothing:
+            cancel()
+            self._remote_of(lane.head).calling -= 1
 
     def _remote_of(self, item: OutboxItem) -> _Remote:
         bot_id = item.conversation_id.bot_id
@@ -156,7 +167,11 @@ class ShortWay:
     # --- attempts -------------------------------------------------------------------------------------------------
 
     def _may_call(self, remote: _Remote) -> bool:
-        return remote.calling < MAX_CALLING and remote.breaker.may_try(self._clock.now())
+        return (
+            remote.calling < MAX_CALLING
+            and self._delivery.may_act()
+            and remote.breaker.may_try(self._clock.now())
+        )
 
     def _begin(self, remote: _Remote, lane: Lane) -> None:
         item = lane.head
@@ -179,7 +194,9 @@ class ShortWay:
         remote.calling -= 1
         lane.attempt = None
         try:
-            if error is None:
+            if lane.gone:
+                pass  # It could not be begun, and was lost since.
+            elif error is None:
                 self._succeeded(remote, lane)
             else:
                 self._failed(remote, lane, error)
@@ -204,7 +221,7 @@ class ShortWay:
         self._delivery.attempt_failed(lane.head, progress, remote.breaker, error)
         if not progress.repeats:
             self._lanes.needs_task(lane)
-        elif self._closing:
+        elif lane.key[0] in self._delivery.leaving:
             self._lanes.left(lane)
         else:
             remote.failures += 1
@@ -220,12 +237,14 @@ class ShortWay:
                 self._delivery.completed(lane.head, "delivered")
             except Exception as error:  # noqa: BLE001 - a defect: the item is delivered, and its lane goes on
                 _log.error("result_not_counted", outbox_id=lane.head.id, error=where(error))
-            self._lanes.delivered(lane)
+            if not lane.gone:
+                self._lanes.delivered(lane)
 
     def _unsettled(self, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
             lane.attempt = None
-            self._lanes.left(lane)
+            if not lane.gone:
+                self._lanes.left(lane)
 
     # --- lanes that wait ------------------------------------------------------------------------------------------
 
@@ -246,7 +265,9 @@ class ShortWay:
         self._read_ahead(remote)
 
     def _go(self, remote: _Remote, lane: Lane) -> bool:
-        """Begin an attempt or give the head up; False if it has to wait for the breaker."""
+        """Begin an attempt or give the head up; False if it has to wait."""
+        if not self._delivery.may_act():
+            return False
         if not remote.breaker.may_try(self._clock.now()):
             if not self._delivery.is_past_deadline(lane.head):
                 return False
@@ -259,14 +280,20 @@ class ShortWay:
         return True
 
     def _probe(self, remote: _Remote) -> None:
-        if remote.probing is None and not self._closing:
-            remote.probing = self._loop.create_task(self._probe_while_open(remote))
+        if remote.probing is None:
+            remote.probing = self._loop.create_task(self._probe_while_closed(remote))
 
-    async def _probe_while_open(self, remote: _Remote) -> None:
-        """While the breaker is open, try the first lane after each pause."""
+    async def _probe_while_closed(self, remote: _Remote) -> None:
+        """While the breaker is open or nothing may start at all, try the first lane after each pause."""
         try:
-            while remote.ready and remote.breaker.is_open and remote.calling < MAX_CALLING:
-                await self._clock.sleep(max(_MIN_PAUSE, remote.breaker.pause_left(self._clock.now())))
+            while remote.ready and remote.calling < MAX_CALLING:
+                if not self._delivery.may_act():
+                    pause = MAY_ACT_SECONDS
+                elif remote.breaker.is_open:
+                    pause = max(_MIN_PAUSE, remote.breaker.pause_left(self._clock.now()))
+                else:
+                    break
+                await self._clock.sleep(pause)
                 self._advance(remote)
         finally:
             remote.probing = None
@@ -295,7 +322,7 @@ class ShortWay:
     def _recovered(self, remote: _Remote) -> None:
         """An attempt succeeded. After several failures in a row, so will others: they need not wait any longer."""
         failures, remote.failures = remote.failures, 0
-        if failures < FAILURES_UNTIL_OPEN or self._closing:
+        if failures < FAILURES_UNTIL_OPEN:
             return
         waiting, remote.due = remote.due, [one for one in remote.due if one.fixed]
         heapq.heapify(remote.due)
@@ -307,13 +334,13 @@ class ShortWay:
     # --- hooks that are not in memory -----------------------------------------------------------------------------
 
     def _read_ahead(self, remote: _Remote) -> None:
-        if remote.reading is None and not self._closing and self._wants_hooks(remote):
+        if remote.reading is None and self._wants_hooks(remote):
             remote.reading = self._loop.create_task(self._read(remote))
 
     async def _read(self, remote: _Remote) -> None:
-        unread = remote.unread
         try:
             while self._wants_hooks(remote):
+                unread = remote.unread
                 lanes = [unread.popleft() for _ in range(min(READ_AT_ONCE, len(unread)))]
                 without = [lane.head for lane in lanes if self._lacks_hook(lane)]
                 hooks: Mapping[int, HookBody | None] = {}
@@ -321,16 +348,17 @@ class ShortWay:
                     if without:
                         hooks = await self._delivery.payloads.own_of(without, READ_BYTES)
                 except LedgerClosed:
-                    for lane in (*lanes, *unread):
-                        self._lanes.left(lane)
-                    unread.clear()
-                    break
+                    for lane in lanes:
+                        if not lane.gone:
+                            self._lanes.left(lane)
+                    continue
                 except Exception as error:  # noqa: BLE001 - a defect: each lane reads its hook by itself
                     _log.error("hooks_not_read", effects=len(without), error=where(error))
                     hooks = dict.fromkeys([item.id for item in without])
+                lanes = [lane for lane in lanes if not lane.gone]
                 for number, lane in enumerate(lanes):
                     if self._lacks_hook(lane) and lane.head.id not in hooks:
-                        unread.extendleft(reversed(lanes[number:]))
+                        remote.unread.extendleft(reversed(lanes[number:]))
                         break
                     if (hook := hooks.get(lane.head.id)) is not None:
                         self._lanes.hold(lane, hook)
