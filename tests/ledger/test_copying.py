@@ -145,6 +145,9 @@ def test_owners_find_everything_in_its_shard(stopped: str, database: str) -> Non
     assert next_block is not None
     highest = max(item.id for of_shard in gained.values() for item in of_shard.items)
     assert highest < next_block[0] * (1 << 21)
+    assert min(item.id for of_shard in gained.values() for item in of_shard.items) > (next_block[0] - 1) * (
+        1 << 21
+    )
 
 
 def test_the_story_of_a_hand_off_is_told_the_same(stopped: str, database: str) -> None:
@@ -192,8 +195,10 @@ def test_a_store_in_use_is_refused(stage: Stage, database: str, tmp_path: Path) 
     with connect(database, "owner somebody"):
         _refused(old, database, LedgerBusy, "botkit owner somebody")
     move(old, database)
-    with connect(database, "door"):
-        _refused(database, sqlite_url(tmp_path / "new.db"), LedgerBusy, "botkit door")
+    with connect(database, "copy"):
+        _refused(database, sqlite_url(tmp_path / "new.db"), LedgerBusy, "botkit copy")
+    with connect(database, "door"):  # as a pooler leaves it
+        move(database, sqlite_url(tmp_path / "new.db"))
 
 
 def test_a_process_that_cannot_be_seen_is_kept_out_by_its_locks(
@@ -280,6 +285,14 @@ def test_inputs_that_nobody_has_decided_on_are_refused(
     _refused(
         database, sqlite_url(tmp_path / "new.db"), LedgerError, "1 hooks .* not delivered yet: start BotKit"
     )
+
+
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_target_with_inputs_alone_is_not_empty(
+    failed: bool, connection: psycopg.Connection[Any], stopped: str, database: str
+) -> None:
+    _input(connection, failed=failed)
+    _refused(stopped, database, LedgerError, "is not empty")
 
 
 def test_an_input_that_is_an_effect_gets_its_place_among_the_others(

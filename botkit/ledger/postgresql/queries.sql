@@ -296,10 +296,11 @@ SELECT kind FROM outbox WHERE lane = %(lane)s AND lane <> 'user' ORDER BY rank
 -- --- copies ----------------------------------------------------------------------------------------------------------
 
 -- name: members_connected
--- Processes that use the store, each with the kinds of its connections. People on call read beside them.
+-- Processes that use the store: each owns shards. A pooler keeps sessions of others, under their names, when they are gone.
 SELECT DISTINCT application_name FROM pg_stat_activity
-WHERE datname = current_database() AND application_name LIKE 'botkit %%' AND pid <> pg_backend_pid()
-AND application_name NOT IN ('botkit explain', 'botkit doctor') ORDER BY application_name
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+AND (application_name LIKE 'botkit owner %%' OR application_name IN ('botkit start', 'botkit copy'))
+ORDER BY application_name
 
 -- name: lock_against_writers
 LOCK TABLE meta, inbox, inputs, outbox, conversations, live_names, payloads, story, shards IN SHARE MODE
