@@ -21,12 +21,15 @@ _LOCK = 0x426F744D
 def migrate(connection: Connection) -> None:
     """Run the missing scripts in one transaction. Several processes that start together wait for each other.
 
+    The connection is not to be used again after an error.
+
     Raises:
         LedgerError: the tables cannot be made, or a newer BotKit has made them.
     """
     try:
+        # Before the transaction: one that waits for a lock does not see by name what others have created meanwhile.
+        connection.execute("SELECT pg_advisory_lock(%s)", (_LOCK,))
         with connection.transaction():
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
             version = version_of(connection)
             if version > len(MIGRATIONS):
                 raise LedgerError(
@@ -41,6 +44,7 @@ def migrate(connection: Connection) -> None:
                     "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
                     (str(len(MIGRATIONS)),),
                 )
+        connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
     except psycopg.Error as error:
         raise LedgerError(
             f"the store's tables cannot be made ({reason(error)}): the user in store.url needs the right to create tables"
