@@ -32,7 +32,9 @@ from botkit.observability.tracebacks import where
 _log = get_logger("botkit.ledger")
 
 INPUTS_CHANNEL = "botkit_inputs"
-"""Notifications of new inputs: ``id:shard``, separated by commas."""
+"""Notifications of new inputs: ``id:shard``, separated by commas, or `LOOK`."""
+LOOK = "look"
+"""Some inputs that were committed may not have been notified. Owners look for them before they take others."""
 MAX_IN_BATCH = 256
 MAX_QUEUED = 20_000
 GIVE_UP_SECONDS = 8.0
@@ -54,7 +56,7 @@ class _Given:
     receipt: Receipt[Committed]
     data: bytes
     in_doubt: bool = False
-    """The connection was lost during an attempt before: it may be committed."""
+    """The connection was lost during an attempt before: it may be committed, and not be notified."""
     id: int | None = None
     duplicate: bool = False
     shard: int = field(init=False)
@@ -153,7 +155,7 @@ class Door:
         while True:
             try:
                 stored = self._store(given)
-                self._notify(stored)
+                self._notify(stored, in_doubt=any(one.in_doubt for one in given))
                 break
             except LOST as error:
                 failure = LedgerError("the store did not commit; check PostgreSQL")
@@ -239,15 +241,19 @@ class Door:
             one.duplicate = one not in new
         return ids
 
-    def _notify(self, stored: Sequence[tuple[int, int]]) -> None:
-        """Tell the owners, in a transaction that does not wait for the disk: the server lets one at a time notify."""
-        if not stored:
+    def _notify(self, stored: Sequence[tuple[int, int]], *, in_doubt: bool) -> None:
+        """Tell the owners, in a transaction that does not wait for the disk: the server lets one at a time notify.
+
+        After an attempt in doubt, inputs may be there whose ids are not known here. They must be found before their users' next
+        ones, which may be sent as soon as these are acknowledged.
+        """
+        if not stored and not in_doubt:
             return
         if self._notifier is None:
             self._notifier = connect(
                 self._url, "notifier", settings={"synchronous_commit": "off"}, pooled=self._pooled
             )
-        text = ",".join([f"{item_id}:{shard}" for item_id, shard in stored])
+        text = LOOK if in_doubt else ",".join([f"{item_id}:{shard}" for item_id, shard in stored])
         self._notifier.execute(SQL["tell"], (INPUTS_CHANNEL, text))
 
     def _disconnect(self) -> None:

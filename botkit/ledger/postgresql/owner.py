@@ -29,7 +29,7 @@ from botkit.ledger.memory import PayloadCache, Remembered
 from botkit.ledger.postgresql import ownership, reading, writing
 from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL
 from botkit.ledger.postgresql.database import INPUTS_FAULT, LOST, Connection, connect
-from botkit.ledger.postgresql.door import INPUTS_CHANNEL
+from botkit.ledger.postgresql.door import INPUTS_CHANNEL, LOOK
 from botkit.ledger.postgresql.ownership import Ownership
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.rows import decision_to_bytes, input_from_row
@@ -54,6 +54,8 @@ _RETRY_SECONDS = 0.2
 BLOCK = 1 << 20
 """Ids of effects in a block."""
 _LIGHT = (PassToBot, PassToUser)
+_LOOK = (0, -1)
+"""Among the hints: look for inputs before the next ones are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,10 @@ class Owner:
         return done
 
     def told(self, text: str) -> None:
-        """A notification of new inputs."""
+        """A notification of new inputs, or to look for some."""
+        if text == LOOK:
+            self.look()
+            return
         own = self._own.shards
         try:
             pairs = [one.split(":") for one in text.split(",")]
@@ -174,8 +179,8 @@ class Owner:
             self._waiting.ring()
 
     def look(self) -> None:
-        """Some notifications may have been missed."""
-        self._look = True
+        """Some notifications may have been missed: those that come now are not taken before it has looked."""
+        self._hints.append(_LOOK)
         self._waiting.ring()
 
     def owns(self, conversation_id: ConversationId) -> bool:
@@ -365,8 +370,14 @@ class Owner:
 
     def _from_doors(self, connection: Connection) -> Sequence[_Taken]:
         """The next inputs that doors have written down, in the order of their notifications."""
-        rows = [self._hints.popleft()[0] for _ in range(min(len(self._hints), MAX_IN_BATCH))]
-        rows = [row for row in dict.fromkeys(rows) if row not in self._light]
+        hinted: list[int] = []
+        while self._hints and len(hinted) < MAX_IN_BATCH:
+            hint = self._hints.popleft()
+            if hint == _LOOK:
+                self._look = True
+                break
+            hinted.append(hint[0])
+        rows = [row for row in dict.fromkeys(hinted) if row not in self._light]
         if not rows:
             return ()
         foreign = [row for row in rows if row not in self._local]

@@ -1,0 +1,103 @@
+"""A door whose connection breaks: hooks that were committed all the same are decided before their user's next ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.handoff.decision import Decision
+from botkit.handoff.effects import PassToBot
+from botkit.handoff.events import Event, UserMessage
+from botkit.ledger.interface import Committed, HookBody, Input
+from botkit.ledger.postgresql import owner
+from botkit.ledger.postgresql.door import LOOK, Door
+from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.ledger.postgresql.owner import Owner
+from botkit.ledger.postgresql.shards import SHARDS
+from botkit.testing.waiting import until
+from tests.postgresql import Server
+
+ADA = ConversationId("st-0a1b2c3d-1111-5222-8333-444455556666", "ada")
+
+
+@pytest.fixture
+def decided() -> list[str | None]:
+    return []
+
+
+@pytest.fixture
+def ledger(
+    postgresql: Server, decided: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostgresLedger]:
+    monkeypatch.setattr(owner, "LOOK_SECONDS", 1_000.0)
+
+    def decide(conversation: Conversation, event: Event) -> Decision:
+        assert isinstance(event, UserMessage)
+        decided.append(event.text)
+        return Decision(conversation, (PassToBot(),))
+
+    ledger = PostgresLedger(postgresql.empty(), decide)
+    ledger.start(lambda _: None)
+    until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _says(ledger: PostgresLedger, text: str) -> Committed:
+    event = UserMessage(key=text, at=Instant(1.0), text=text, agent_transfer=None)
+    return ledger.submit(Input(ADA, event, HookBody(text.encode()))).result(10)
+
+
+def _breaks_once(method: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
+    """The method, but its first call loses the connection before or `after` it has worked."""
+    calls: list[None] = []
+
+    def broken(*arguments: Any, **named: Any) -> Any:
+        calls.append(None)
+        result = method(*arguments, **named) if after or len(calls) > 1 else None
+        if len(calls) == 1:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return result
+
+    return broken
+
+
+@pytest.mark.parametrize(
+    ("broken", "after"), [("_insert", True), ("_notify", False)], ids=["within the commit", "before it told"]
+)
+def test_a_hook_is_decided_before_the_next_one_of_its_user(
+    ledger: PostgresLedger,
+    decided: list[str | None],
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str,
+    after: bool,
+) -> None:
+    monkeypatch.setattr(Door, broken, _breaks_once(getattr(Door, broken), after=after))
+    assert not _says(ledger, "first").duplicate
+    assert not _says(ledger, "second").duplicate
+    until(lambda: "second" in decided, "for the second to be decided")
+    assert decided == ["first", "second"]
+
+
+def test_an_owner_that_was_told_to_look_takes_nothing_that_came_later_before() -> None:
+    one = Owner("", member="a", decide=lambda *_: None, local={}, payloads=None)  # type: ignore
+    one._own.add(range(SHARDS))
+    one._look = False
+    asked: list[list[int]] = []
+
+    class Asked:
+        def execute(self, _: str, values: tuple[list[int], list[int]]) -> list[Any]:
+            asked.append(values[0])
+            return []
+
+    for told in ("1:0,2:0", LOOK, "3:0"):
+        one.told(told)
+    one._from_doors(Asked())  # type: ignore
+    assert asked == [[1, 2]]
+    assert one._look
