@@ -137,9 +137,7 @@ def target_in_database(url: str) -> Iterator[PostgresTarget]:
         with connection.transaction():
             _keep_out(connection, url, SQL["lock_against_all"])
             if any(_counts(connection).values()) or any(_inputs(connection)):
-                raise LedgerError(
-                    f"the store at {address(url)} is not empty; name another database or schema"
-                )
+                raise LedgerError(f"the store at {address(url)} is not empty; name another database")
             yield PostgresTarget(connection)
 
 
