@@ -41,7 +41,7 @@ _VALUES = ("property", "attribute", "data")
 _COLON = "\ue000"
 _PUBLIC_NAMES = re.compile(r"<!-- public names of ([\w.]+) -->")
 _LINK_OUT = re.compile(
-    r"\[([^\]]+)\]\((?:\.\./)+(?:benchmarks|config|examples|sample_bot|schemas|tests|\w+\.md)[^)]*\)"
+    r"\[([^\]]+)\]\((?:\.\./)+(?:benchmarks|config|deploy|examples|sample_bot|schemas|tests|\w+\.md)[^)]*\)"
 )
 
 

@@ -12,8 +12,9 @@ PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("*/README.md")),
+    ROOT / "deploy/compose/README.md",
 ]
-TOP = "benchmarks|botkit|botkit_sandbox|config|docs|examples|sample_bot|schemas|scripts|tests"
+TOP = "benchmarks|botkit|botkit_sandbox|config|deploy|docs|examples|sample_bot|schemas|scripts|tests"
 PATH = re.compile(rf"`((?:{TOP})/(?!_build)[\w./-]*)(?:::\w+)?`")
 LINK = re.compile(r"\]\((?!https?://|#)([^)#\s]+)")
 
