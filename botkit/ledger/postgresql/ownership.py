@@ -19,6 +19,8 @@ PREFERRED_SECONDS = 2.0
 SESSION: dict[str, str | int] = {
     "idle_session_timeout": int(IDLE_SECONDS * 1000),
     "idle_in_transaction_session_timeout": int(IDLE_SECONDS * 1000),
+    # A session that waits for a vanished machine to take a long answer is not idle.
+    "tcp_user_timeout": int(IDLE_SECONDS * 1000),
     "synchronous_commit": "on",
 }
 LOCK = 0x426F744B
