@@ -18,7 +18,7 @@ from botkit.handoff.effects import PassToBot
 from botkit.handoff.events import Event, UserMessage
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.postgresql.ledger import PostgresLedger
-from botkit.ledger.postgresql.shards import SHARDS, shard_of
+from botkit.ledger.postgresql.shards import SHARDS
 from botkit.testing.waiting import until
 
 BOT = "st-0a1b2c3d-1111-5222-8333-444455556666"
@@ -141,9 +141,9 @@ def own_hooks_handed_over_directly() -> Iterator[None]:
     """A defect: a door hands the hooks of its own process' shards to the owner at commit, not by notification."""
     honest = PostgresLedger._taken
 
-    def hasty(self: PostgresLedger, inputs: dict[int, Input]) -> None:
+    def hasty(self: PostgresLedger, inputs: dict[int, tuple[int, Input]]) -> None:
         honest(self, inputs)
-        self._owner.told(",".join(f"{row}:{shard_of(one.conversation_id)}" for row, one in inputs.items()))
+        self._owner.told(",".join(f"{row}:{shard}" for row, (shard, _) in inputs.items()))
 
     with patch.object(PostgresLedger, "_taken", hasty):
         yield

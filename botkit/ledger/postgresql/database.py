@@ -23,16 +23,10 @@ _NETWORK: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 5_000,
 }
-LOST = (psycopg.OperationalError, psycopg.InterfaceError)
-"""Errors after which a connection is not to be used again; of a commit, nobody knows whether it succeeded."""
-INPUTS_FAULT = (
-    psycopg.DataError,
-    psycopg.IntegrityError,
-    psycopg.ProgrammingError,
-    ValueError,
-    OverflowError,
-)
+INPUTS_FAULT = (psycopg.DataError, psycopg.IntegrityError, ValueError, OverflowError)
 """Errors of an input whose values PostgreSQL cannot store (a zero byte in a text, half a surrogate pair)."""
+LOST = psycopg.Error
+"""All other errors: the connection is not to be used again, and of a commit, nobody knows whether it succeeded."""
 
 _URL_FIX = "write postgresql://user:password@host/database, with special characters percent-encoded (@ is %40, / is %2F)"
 _FIX = "check store.url and the server, or run botkit doctor"

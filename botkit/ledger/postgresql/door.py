@@ -42,8 +42,8 @@ GIVE_UP_SECONDS = 8.0
 _RETRY_SECONDS = 0.1
 _BETWEEN_NAMES = "\x1e"
 
-Taken = Callable[[Mapping[int, Input]], None]
-"""Called with the inputs that were written down, by id, before anybody is notified of them."""
+Taken = Callable[[Mapping[int, tuple[int, Input]]], None]
+"""Called with the inputs that were written down, by id, each with its shard, before anybody is notified of them."""
 
 
 @dataclass(slots=True)
@@ -157,6 +157,8 @@ class Door:
                 stored = self._store(given)
                 self._notify(stored, in_doubt=any(one.in_doubt for one in given))
                 break
+            except INPUTS_FAULT:
+                raise
             except LOST as error:
                 failure = LedgerError("the store did not commit; check PostgreSQL")
                 failure.__cause__ = error
@@ -211,10 +213,14 @@ class Door:
         new = [one for one in given if one.key in fresh]
         for one, item_id in zip(new, ids, strict=True):
             one.id = item_id
+        stored = list(zip(ids, shards, strict=True))
         self._taken(
-            {item_id: replace(one.input, event=one.event) for one, item_id in zip(new, ids, strict=True)}
+            {
+                item_id: (shard, replace(one.input, event=one.event))
+                for one, (item_id, shard) in zip(new, stored, strict=True)
+            }
         )
-        return new, list(zip(ids, shards, strict=True))
+        return new, stored
 
     def _again(self, known: Sequence[_Given]) -> Sequence[tuple[int, int]]:
         """Inputs whose keys were there: repetitions, but for messages that the user's client has sent again."""

@@ -49,7 +49,7 @@ class PostgresLedger:
         direct = direct_url or url
         self._direct_url = direct
         self._pooled = bool(direct_url)
-        self._local: dict[int, Input] = {}
+        self._local: dict[int, tuple[int, Input]] = {}
         self._payloads = PayloadCache()
         self._owner = Owner(
             direct,
@@ -128,11 +128,10 @@ class PostgresLedger:
             return LedgerError("the outbox is full; the log names the target")
         return self._door.submit(input, receipt)
 
-    def _taken(self, inputs: Mapping[int, Input]) -> None:
+    def _taken(self, inputs: Mapping[int, tuple[int, Input]]) -> None:
         """The door has written inputs down: those of this process' shards need not be read again."""
-        self._local.update(
-            (row, input) for row, input in inputs.items() if self._owner.owns(input.conversation_id)
-        )
+        shards = self._owner.shards
+        self._local.update((row, one) for row, one in inputs.items() if one[0] in shards)
 
     def _missed(self) -> None:
         self._owner.look()

@@ -49,7 +49,7 @@ class Listener:
             try:
                 with connect(self._url, "listener") as connection:
                     self._listen(connection)
-            except (*LOST, LedgerError) as error:
+            except (LOST, LedgerError) as error:
                 _log.warning("notifications_lost", error=type(error).__name__)
                 self._stop.wait(_RETRY_SECONDS)
 

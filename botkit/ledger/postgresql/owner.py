@@ -14,8 +14,9 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from msgspec.structs import replace
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import PassToBot, PassToUser
+from botkit.handoff.events import HookAnswered
 from botkit.ledger.batch import Batch, in_order, unique_key
 from botkit.ledger.interface import Committed, Decide, Input, Moves, OutboxItem
 from botkit.ledger.memory import PayloadCache, Remembered
@@ -50,6 +52,8 @@ TURN_SECONDS = 1.0
 """How often it shows that it lives, and looks how many processes there are."""
 LEAVE_SECONDS = 10.0
 """Max wait for the relay to let go of conversations."""
+KEPT_SECONDS = 10.0
+"""How long conversations stay here while PostgreSQL cannot be reached: after a restart, thousands of streams need not move."""
 _RETRY_SECONDS = 0.2
 BLOCK = 1 << 20
 """Ids of effects in a block."""
@@ -65,7 +69,6 @@ class _Taken:
     input: Input
     receipt: Receipt[Committed] | None = None
     row: int | None = None
-    shard: int = 0
     awaited: bool = False
 
 
@@ -103,12 +106,18 @@ class Owner:
         url: of the database, without a pooler in between.
         member: the name of this process among all.
         decide: the rules.
-        local: the inputs that this process' door has taken, by id; they need not be read again.
+        local: the inputs that the door of this process has taken for its own shards, by id, each with its shard.
         payloads: the newest payloads.
     """
 
     def __init__(
-        self, url: str, *, member: str, decide: Decide, local: dict[int, Input], payloads: PayloadCache
+        self,
+        url: str,
+        *,
+        member: str,
+        decide: Decide,
+        local: dict[int, tuple[int, Input]],
+        payloads: PayloadCache,
     ) -> None:
         self._url = url
         self._member = member
@@ -125,6 +134,11 @@ class Owner:
         self._look = True
         self._closed = False
         self._own = Ownership(member)
+        self._leaving: Set[int] = frozenset()
+        """Shards that are given up just now: their inputs are left to the next owner."""
+        self._in_doubt: set[int] = set()
+        """Shards of the commit during which the connection was lost."""
+        self._lost_at: float | None = None
         self._light: dict[int, _Light] = {}
         self._light_of: dict[ConversationId, set[int]] = {}
         self._rank = 0
@@ -167,7 +181,7 @@ class Owner:
         if text == LOOK:
             self.look()
             return
-        own = self._own.shards
+        own = self._active
         try:
             pairs = [one.split(":") for one in text.split(",")]
             hints = [(int(item_id), int(shard)) for item_id, shard in pairs]
@@ -182,6 +196,11 @@ class Owner:
         """Some notifications may have been missed: those that come now are not taken before it has looked."""
         self._hints.append(_LOOK)
         self._waiting.ring()
+
+    @property
+    def shards(self) -> Set[int]:
+        """The shards of this process."""
+        return self._own.shards
 
     def owns(self, conversation_id: ConversationId) -> bool:
         """Whether the conversation is this process'."""
@@ -213,14 +232,14 @@ class Owner:
             while not self._closed:
                 try:
                     self._serve()
-                except (*LOST, LedgerError) as error:
+                except (LOST, LedgerError) as error:
                     _log.error(
                         "store_lost",
                         reason=str(error) if isinstance(error, LedgerError) else type(error).__name__,
                     )
                 except Exception as error:  # noqa: BLE001 - a defect must not end the thread
                     _log.critical("owner_failed", error=where(error))
-                self._lost()
+                self._disconnected()
                 if not self._closed:
                     time.sleep(_RETRY_SECONDS)
         finally:
@@ -232,8 +251,7 @@ class Owner:
         with connect(self._url, f"owner {self._member}", settings=ownership.SESSION) as connection:
             (block,) = connection.execute(SQL["block"]).fetchone() or (0,)
             self._ids = itertools.count(block * BLOCK * 2 + 1, 2)
-            self._own.connected(connection)
-            self.working = True
+            self._connected(connection)
             next_turn, next_look = 0.0, 0.0
             while True:
                 now = time.monotonic()
@@ -252,15 +270,36 @@ class Owner:
                     self._leave(connection, set(self._own.shards), told=False)
                     return
 
-    def _lost(self) -> None:
-        """The connection is gone, and with it the shards: another process may have them already."""
+    def _connected(self, connection: Connection) -> None:
+        """Carry on with the shards that nobody else has had meanwhile; their effects, streams and timers have stayed here."""
+        gone = self._own.connected(connection, in_doubt=self._in_doubt)
+        self._in_doubt.clear()
+        self._lose(gone)
+        self._lost_at = None
+        self.look()
+        self.working = True
+
+    def _disconnected(self) -> None:
+        """The connection is gone, and with it the locks: nothing is attempted until it is clear what is still this process'."""
+        if self.working:
+            self._lost_at = time.monotonic()
         self.working = False
-        shards = set(self._own.shards)
-        self._own.lost()
+        self._own.disconnected()
+        if self._lost_at is not None and time.monotonic() - self._lost_at > KEPT_SECONDS:
+            shards = self._own.shards
+            self._own.lost()
+            self._lose(shards)
+            self._waiting.drop_all(_refuse_for_now)
+
+    def _lose(self, shards: Set[int]) -> None:
+        """Let go of shards that another process may have already."""
         self._forget(shards)
         if shards and self._moves is not None and not self._closed:
-            self._moves.lose(lambda one: shard_of(one) in shards, orderly=False)
-        self._waiting.drop_all(_refuse_for_now)
+            let_go = self._moves.lose(lambda one: shard_of(one) in shards, orderly=False)
+            with suppress(TimeoutError):
+                let_go.result(LEAVE_SECONDS)
+        if shards:
+            _log.warning("shards_lost", shards=len(shards), owned=len(self._own.shards))
 
     # --- shards that come and go ---------------------------------------------------------------------------------------
 
@@ -295,13 +334,17 @@ class Owner:
     def _leave(self, connection: Connection, shards: set[int], *, told: bool) -> None:
         """Let go of shards: first the relay, then the locks."""
         if told and self._moves is not None:
+            self._leaving = shards
             let_go = self._moves.lose(lambda one: shard_of(one) in shards, orderly=True)
             deadline = time.monotonic() + LEAVE_SECONDS
             while not let_go.done() and time.monotonic() < deadline:
-                # Results of what was in progress are committed meanwhile.
+                # Results of what was in progress are committed meanwhile, and what concerns other shards.
                 queued = self._waiting.take(MAX_IN_BATCH, 0.05)
-                self._commit(connection, list(self._from_relay(connection, queued)))
+                self._commit(
+                    connection, [*self._from_doors(connection), *self._from_relay(connection, queued)]
+                )
                 self._own.ping(connection)
+            self._leaving = frozenset()
         self._own.release(connection, shards)
         self._forget(shards)
         if self._own.shards:
@@ -309,7 +352,7 @@ class Owner:
             self.depth = stored + sum(map(len, self._light_of.values()))
         _log.info("shards_left", shards=len(shards), owned=len(self._own.shards))
 
-    def _forget(self, shards: set[int]) -> None:
+    def _forget(self, shards: Set[int]) -> None:
         for stored in self.remembered.all():
             one = stored.conversation.id
             if shard_of(one) in shards:
@@ -318,11 +361,16 @@ class Owner:
         for row, light in list(self._light.items()):
             if shard_of(light.item.conversation_id) in shards:
                 self._put_out(row)
-        for row, input in list(self._local.items()):
-            if shard_of(input.conversation_id) in shards:
+        for row, (shard, _) in list(self._local.items()):
+            if shard in shards:
                 self._local.pop(row, None)
         if not self._own.shards:
             self.depth = 0
+
+    @property
+    def _active(self) -> Set[int]:
+        """The shards whose inputs are decided here."""
+        return self._own.shards - self._leaving
 
     # --- inputs ----------------------------------------------------------------------------------------------------------
 
@@ -364,8 +412,8 @@ class Owner:
         """
         self._look = False
         self._hints.clear()
-        if self._own.shards:
-            found = connection.execute(SQL["undecided"], (sorted(self._own.shards),)).fetchall()
+        if self._active:
+            found = connection.execute(SQL["undecided"], (sorted(self._active),)).fetchall()
             self._hints.extendleft([(row, -1) for (row,) in reversed(found) if row not in self._light])
 
     def _from_doors(self, connection: Connection) -> Sequence[_Taken]:
@@ -383,22 +431,18 @@ class Owner:
         foreign = [row for row in rows if row not in self._local]
         read: dict[int, _Taken] = {}
         if foreign:
-            for row, shard, data, component_id, body, awaited in connection.execute(
-                SQL["inputs"], (foreign, sorted(self._own.shards))
+            for row, data, component_id, body, awaited in connection.execute(
+                SQL["inputs"], (foreign, sorted(self._active))
             ):
-                read[row] = _Taken(
-                    input_from_row(data, component_id, body), row=row, shard=shard, awaited=awaited
-                )
+                read[row] = _Taken(input_from_row(data, component_id, body), row=row, awaited=awaited)
         found = []
         for row in rows:
-            local = self._local.pop(row, None)
-            taken = (
-                _Taken(local, row=row, shard=shard_of(local.conversation_id))
-                if local is not None
-                else read.get(row)
-            )
-            if taken is not None:
-                found.append(taken)
+            shard, local = self._local.pop(row, (None, None))
+            if local is None:
+                if row in read:
+                    found.append(read[row])
+            elif shard in self._active:
+                found.append(_Taken(local, row=row, awaited=isinstance(local.event, HookAnswered)))
         return found
 
     # --- a commit ----------------------------------------------------------------------------------------------------------
@@ -430,12 +474,16 @@ class Owner:
         decided = self._decided(connection, wanted)
         try:
             dropped = writing.write(connection, decided.batch, decided.rows)
+        except INPUTS_FAULT:
+            raise
         except LOST:
+            self._in_doubt |= {
+                shard_of(target) for one in wanted for target in decided.batch.targets(one.input)
+            }
             for one in wanted:
                 if one.receipt is not None:
                     one.receipt.settle(LedgerError("the store did not commit; check PostgreSQL"))
             raise
-        self._own.wrote()
         self._apply(decided, dropped)
         self._tell(decided)
         self._notify(connection, decided.rows)
@@ -467,7 +515,7 @@ class Owner:
     def _elsewhere(self, batch: Batch, one: _Taken) -> int | None:
         """The shard that the input belongs to, if that is not this process'."""
         target = shard_of(batch.targets(one.input)[0])
-        return target if target not in self._own.shards else None
+        return target if target not in self._active else None
 
     def _of_row(
         self, decided: _Decided, one: _Taken, outcome: tuple[Committed, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.queries import SQL
@@ -38,11 +38,32 @@ class Ownership:
         self._heard = -math.inf
         self._connected = 0.0
 
-    def connected(self, connection: Connection) -> None:
-        """A session has begun; it owns nothing yet."""
-        self.shards = frozenset()
+    def connected(self, connection: Connection, *, in_doubt: Set[int] = frozenset()) -> frozenset[int]:
+        """A session has begun: lock again what this process had.
+
+        Args:
+            connection: the new one.
+            in_doubt: shards whose rows may be other than what is in memory.
+
+        Returns:
+            The shards that are gone: in doubt, or owned by another process, now or meanwhile.
+        """
         self._connected = time.monotonic()
         self.ping(connection)
+        wanted, had = sorted(self.shards - in_doubt), self.shards
+        if wanted:
+            got = {shard for (shard,) in connection.execute(SQL["claim"], {"shards": wanted, "lock": LOCK})}
+            mine = {
+                shard
+                for shard, owner, clean in connection.execute(SQL["last_owners"])
+                if owner == self._member and not clean
+            }
+            if others := got - mine:
+                connection.execute(SQL["release"], {"shards": sorted(others), "lock": LOCK})
+            self.shards = frozenset(got & mine)
+        else:
+            self.shards = frozenset()
+        return had - self.shards
 
     def is_sure(self) -> bool:
         """Whether the server cannot have ended the session yet."""
@@ -53,9 +74,6 @@ class Ownership:
         began = _now()
         connection.execute("SELECT 1")
         self._heard = began
-
-    def wrote(self) -> None:
-        """A commit has just succeeded."""
 
     def turn(self, connection: Connection) -> tuple[set[int], Sequence[int]]:
         """Look how many processes there are. Returns the shards to let go of, and those to claim."""
@@ -94,10 +112,13 @@ class Ownership:
             connection.execute(SQL["leave_clean"], (sorted(shards),))
         connection.execute(SQL["release"], {"shards": sorted(shards), "lock": LOCK})
 
-    def lost(self) -> None:
-        """The session has ended."""
-        self.shards = frozenset()
+    def disconnected(self) -> None:
+        """The session has ended, and with it the locks; nothing may be attempted until there is another."""
         self._heard = -math.inf
+
+    def lost(self) -> None:
+        """Others may have had everything for a while."""
+        self.shards = frozenset()
 
     def _was_here(self, connection: Connection, shard: int) -> bool:
         owners = {number: (owner, clean) for number, owner, clean in connection.execute(SQL["last_owners"])}

@@ -43,7 +43,7 @@ DELETE FROM answers WHERE input_id = ANY (%b::bigint[]) RETURNING input_id, refu
 -- --- the owner: what it takes ------------------------------------------------------------------------------------------
 
 -- name: inputs
-SELECT id, shard, input, component_id, body, awaited FROM inputs
+SELECT id, input, component_id, body, awaited FROM inputs
 WHERE id = ANY (%b::bigint[]) AND shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed ORDER BY id
 
 -- name: undecided
