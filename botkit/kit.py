@@ -25,7 +25,7 @@ from botkit.handlers.registry import Handler, Registry
 from botkit.handlers.stray_hooks import StrayHooks
 from botkit.handlers.verdicts import Sent
 from botkit.observability.metrics import Telemetry
-from botkit.service.leadership import RelayFactory
+from botkit.service.role import RelayFactory
 from botkit.service.service import Environment, Service
 from botkit.wsgi.middleware import BotKitMiddleware
 

@@ -1,1 +1,1 @@
-"""A running configuration, and this process' role in its store: leader or follower."""
+"""A running configuration, and this process' role in its store: leader, follower or member."""

@@ -1,22 +1,21 @@
-"""This process' role in a store: its leader, with the ledger and the relay, or a follower of the leader; and failover."""
+"""This process' role in an SQLite store: its leader, with the ledger and the relay, or a follower of the leader; and failover."""
 
 from __future__ import annotations
 
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from botkit.config.settings import Secret, Settings
 from botkit.errors import LeaderLost, LedgerBusy, LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId
-from botkit.ledger.interface import Committed, Decide, HookBody, Input, Ledger
+from botkit.ledger.interface import Committed, Decide, HookBody, Input
 from botkit.ledger.receipts import FutureReceipt, Receipt
 from botkit.ledger.sharing.follower import Follower
 from botkit.ledger.sharing.leader import Counts, Leader
@@ -24,6 +23,7 @@ from botkit.ledger.sqlite import SqliteLedger, file_of
 from botkit.observability.events import get_logger
 from botkit.observability.metrics import Telemetry
 from botkit.observability.tracebacks import where
+from botkit.service.role import RelayFactory, live_sessions
 
 _log = get_logger("botkit.service")
 
@@ -35,24 +35,9 @@ _RETRY_SECONDS = 0.05
 _TROUBLE_SECONDS = 1.0
 
 
-class RunningRelay(Protocol):
-    """The relay as the leader uses it; implemented by `relay.Relay`."""
-
-    def on_commit(self, batch: Sequence[Committed], /) -> None: ...
-
-    def start(self) -> None: ...
-
-    def ready(self) -> bool: ...
-
-    def close(self) -> None: ...
-
-
-RelayFactory = Callable[[Settings, Ledger, Telemetry], RunningRelay]
-
-
 @dataclass(kw_only=True, eq=False)
 class Leadership:
-    """One process' role in a store: leader or follower. Thread-safe.
+    """Implements `role.Role`: leader or follower.
 
     Args:
         settings: the configuration; the same in all processes that share the store.
@@ -224,9 +209,7 @@ class Leadership:
     def open_sessions(self) -> int:
         """Live agent sessions; 0 in a follower."""
         leading = self._leading
-        if leading is None:
-            return 0
-        return sum(1 for one in leading.ledger.open_conversations() if one.session is not None)
+        return live_sessions(leading.ledger) if leading is not None else 0
 
     # --- inside ----------------------------------------------------------------------------------------------------
 

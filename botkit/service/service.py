@@ -40,11 +40,14 @@ from botkit.hooks.parser import HookParser
 from botkit.http.carriers import SyncTransport
 from botkit.http.hosts import AllowedHosts
 from botkit.ledger.interface import Committed, Input, Ledger
+from botkit.ledger.kinds import is_postgresql
 from botkit.ledger.loop_calls import LoopCalls
 from botkit.ledger.sharing.leader import Counts
 from botkit.observability.metrics import Telemetry
 from botkit.relay.relay import Relay
-from botkit.service.leadership import Leadership, RelayFactory, RunningRelay
+from botkit.service.leadership import Leadership
+from botkit.service.member import Member
+from botkit.service.role import RelayFactory, Role, RunningRelay
 from botkit.wsgi.middleware import BotKitMiddleware
 
 if TYPE_CHECKING:
@@ -108,7 +111,7 @@ class Service:
         registry: the bots' own handlers.
         relay_factory: creates the relay; by default `relay.Relay`.
         handler_seconds: the time limit of handlers without their own.
-        share: let several processes use one store (`botkit.service.leadership`).
+        share: let several processes use one SQLite store (`botkit.service.leadership`). One on PostgreSQL is always shared.
         environment: by default the machine's clock and network.
     """
 
@@ -223,18 +226,28 @@ class Service:
                 return
             self._leave_closed_loop()
             # Threads do not survive a fork: a service that was started in the parent is started again here.
-            leadership = Leadership(
+            role = self._role()
+            role.join()
+            self._running = _Running(os.getpid(), role)
+            atexit.register(self.close)
+            # Workers of multiprocessing, such as granian's, exit without running atexit functions.
+            self._at_exit = Finalize(None, self.close, exitpriority=_CLOSE_FIRST)
+
+    def _role(self) -> Role:
+        if is_postgresql(self.settings.store.url):
+            return Member(
                 settings=self.settings,
                 decide=self._decide,
                 relay_factory=self._relay_factory,
                 telemetry=self.telemetry,
-                share=self._share,
             )
-            leadership.join()
-            self._running = _Running(os.getpid(), leadership)
-            atexit.register(self.close)
-            # Workers of multiprocessing, such as granian's, exit without running atexit functions.
-            self._at_exit = Finalize(None, self.close, exitpriority=_CLOSE_FIRST)
+        return Leadership(
+            settings=self.settings,
+            decide=self._decide,
+            relay_factory=self._relay_factory,
+            telemetry=self.telemetry,
+            share=self._share,
+        )
 
     def start_on(self, calls: LoopCalls) -> None:
         """Start with the relay on this loop, which runs in another thread; also after `close`, for a server's next lifespan.
@@ -265,7 +278,7 @@ class Service:
         running = self._running_here()
         if running is None:
             raise LedgerClosed(_CLOSED)
-        return running.leadership.submit_then(input, then)
+        return running.role.submit_then(input, then)
 
     def close(self) -> None:
         """Accept no more hooks, let the relay finish deliveries in progress, and leave the rest in the store."""
@@ -283,14 +296,14 @@ class Service:
         return self.store().ready()
 
     def exposition(self, *, openmetrics: bool = False) -> bytes:
-        """The metrics of all processes that share the store, in Prometheus' format or in OpenMetrics'.
+        """The metrics in Prometheus' format or in OpenMetrics': of all processes that share an SQLite store, or of this one.
 
         Raises:
             LedgerError: the process that holds the store does not reply.
         """
         return self._counts().exposition(openmetrics=openmetrics)
 
-    def store(self) -> Leadership:
+    def store(self) -> Role:
         """The store; starts the service if it does not run yet. Raises: LedgerError if the store cannot be used."""
         running = self._running_here()
         if running is None:
@@ -298,7 +311,7 @@ class Service:
             running = self._running
             if running is None:
                 raise LedgerClosed(_CLOSED)
-        return running.leadership
+        return running.role
 
     def conversation(self, bot_id: str, user_id: str, *, channel: str = "") -> ConversationHandle:
         """See `BotKit.conversation`."""
@@ -340,7 +353,7 @@ class Service:
         running, self._running = self._running, None
         if running is None or running.pid != os.getpid():
             return False
-        running.leadership.leave()
+        running.role.leave()
         if self._at_exit is not None:
             self._at_exit.cancel()
         atexit.unregister(self.close)
@@ -376,13 +389,13 @@ class Service:
 
     def _counts(self) -> Counts:
         running = self._running
-        return running.leadership.counts if running is not None else self.telemetry
+        return running.role.counts if running is not None else self.telemetry
 
     def _outbox_depth(self) -> float:
-        return self._running.leadership.outbox_depth if self._running is not None else 0
+        return self._running.role.outbox_depth if self._running is not None else 0
 
     def _open_sessions(self) -> float:
-        return self._running.leadership.open_sessions if self._running is not None else 0
+        return self._running.role.open_sessions if self._running is not None else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,7 +403,7 @@ class _Running:
     """The result of `start`, and the process it belongs to."""
 
     pid: int
-    leadership: Leadership
+    role: Role
 
 
 class _Counts:

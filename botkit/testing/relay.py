@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from botkit.agents import AgentSystem
 from botkit.config.settings import Settings
 from botkit.errors import CallError
-from botkit.handoff.conversation import AgentSession, ConversationId, Instant
+from botkit.handoff.conversation import AgentSession, Conversation, ConversationId, Instant
 from botkit.handoff.effects import (
     ArmTimer,
     CancelTimer,
@@ -106,6 +106,26 @@ class StepwiseRelay:
     def on_commit(self, batch: Sequence[Committed], /) -> None:
         """Queue the commits for `settle`."""
         self._committed.extend(batch)
+
+    def gain(
+        self,
+        undelivered: Sequence[OutboxItem],
+        conversations: Sequence[Conversation],
+        *,
+        possible_duplicates: int = 0,
+    ) -> None:
+        """Queue the effects for `settle`, and arm the timers."""
+        self._outbox.extend(undelivered)
+        for conversation in conversations:
+            if (session := conversation.session) is not None:
+                for timer in session.timers:
+                    self._timers[session.id, timer.name] = timer.due, conversation.id
+
+    def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
+        """Drop what is queued. Nothing is in progress."""
+        self._outbox = deque(item for item in self._outbox if not leaves(item.conversation_id))
+        self._timers = {key: one for key, one in self._timers.items() if not leaves(one[1])}
+        return _done()
 
     def start(self) -> None:
         """Start the event loop."""
@@ -215,6 +235,20 @@ class RecordingRelay:
         """Raised by `start`."""
         self.closed_before_ledger: bool | None = None
 
+    def gain(
+        self,
+        undelivered: Sequence[OutboxItem],
+        conversations: Sequence[Conversation],
+        *,
+        possible_duplicates: int = 0,
+    ) -> None:
+        """Record, as what an earlier process left."""
+        self.resumed += [item.id for item in undelivered]
+
+    def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
+        """Nothing is in progress."""
+        return _done()
+
     def on_commit(self, batch: Sequence[Committed], /) -> None:
         """Record."""
         self.committed.extend(batch)
@@ -223,7 +257,7 @@ class RecordingRelay:
         """Record what an earlier process left, or fail."""
         if self.broken is not None:
             raise self.broken
-        self.resumed = [item.id for item in self.ledger.undelivered()]
+        self.resumed += [item.id for item in self.ledger.undelivered()]
         self.running = True
 
     def ready(self) -> bool:
@@ -235,6 +269,12 @@ class RecordingRelay:
         self.running = False
         self.closed = True
         self.closed_before_ledger = self.ledger.healthy()
+
+
+def _done() -> Future[None]:
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done
 
 
 def _due(timer: tuple[tuple[str, str], tuple[Instant, ConversationId]]) -> Instant:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 from msgspec import structs
@@ -35,6 +36,21 @@ from tests.relay.relay_doubles import (
     conversation,
     said,
 )
+
+LATER = Instant(START + 1e9)
+
+
+class Gate(asyncio.Event):
+    """A gate that stays closed, and notes that who waited was cancelled."""
+
+    cancelled = False
+
+    async def wait(self) -> Literal[True]:
+        try:
+            return await super().wait()
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
 
 
 def the_user(conversation_id: ConversationId) -> bool:
@@ -207,7 +223,7 @@ async def test_what_follows_from_a_result_is_left_to_the_next_process(
 ) -> None:
     passes(held, "one")
     losing = held.engine.lose(the_user, 5)
-    held.ledger.decided(conversation(), SendToUser(Content(text="two")), ArmTimer(SESSION, "search", START))
+    held.ledger.decided(conversation(), SendToUser(Content(text="two")), ArmTimer(SESSION, "search", LATER))
     platform.answer()
     await losing
     await settle()
@@ -234,11 +250,11 @@ async def test_what_is_lost_at_once_is_cut_off_at_once(held: World, platform: He
 
 
 async def test_the_creation_of_a_conversation_is_cut_off_too(world: World) -> None:
-    world.system.gates["start"] = asyncio.Event()
+    gate = world.system.gates["start"] = Gate()
     world.ledger.decided(conversation(phase=Phase.OPENING), StartSession(SESSION, SYSTEM, ACCESS, (), "en"))
     await async_until(lambda: world.system.said("start"))
     await world.engine.lose(the_user, 0)
-    assert len(world.engine.lanes) == 0
+    assert gate.cancelled
     assert list(world.ledger.rows) == [1]
 
 
@@ -302,6 +318,19 @@ async def test_what_was_lost_may_come_back_at_once(held: World, platform: HeldPl
     platform.answer()
     await settle()
     assert platform.in_progress == ["two"]
+
+
+async def test_an_attempt_that_was_cut_off_does_not_touch_what_came_back(world: World) -> None:
+    world.system.gates["send"] = Gate()
+    world.ledger.decided(conversation(), SendToAgent(SESSION, SYSTEM, ACCESS, "m-1", "text"))
+    await async_until(lambda: world.system.said("send"))
+    losing = world.engine.lose(the_user, 0)
+    comes_back(world)
+    await losing
+    await async_until(lambda: len(world.system.said("send")) == 2)
+    assert len(world.engine.lanes) == 1
+    world.system.gates["send"].set()
+    await async_until(lambda: world.ledger.completed == [1])
 
 
 async def test_a_commit_that_is_told_after_a_loss_changes_nothing(
@@ -380,7 +409,9 @@ async def test_what_waits_to_act_can_be_lost(world: World) -> None:
         conversation(), SendToAgent(SESSION, SYSTEM, ACCESS, "m-1", "text"), SendToUser(Content(text="hi"))
     )
     await settle()
-    await world.engine.lose(the_user, 5)
+    losing = world.engine.lose(the_user, 5)
+    await settle()
+    assert losing.done()
     world.ledger.acts = True
     await world.clock.advance(10)
     assert not world.system.said("send")

@@ -215,7 +215,9 @@ async def test_parked_messages_of_a_conversation_that_leaves_and_comes_back_are_
     world: World,
 ) -> None:
     await park(world, "one", "two")
-    await world.engine.lose(lambda conversation_id: conversation_id == USER, 5)
+    losing = world.engine.lose(lambda conversation_id: conversation_id == USER, 5)
+    await settle()
+    assert losing.done()
     assert len(world.engine.lanes) == 0
     world.engine.gain(world.ledger.undelivered(), [])
     await async_until(lambda: outcomes(world) == ["delivered", "delivered"])

@@ -25,13 +25,13 @@ def test_an_input_is_refused_at_once_while_the_service_closes(tmp_path: Path) ->
     service.start()
     running = service._running
     assert running is not None
-    leave, refused = running.leadership.leave, threading.Event()
+    leave, refused = running.role.leave, threading.Event()
 
     def leave_after_the_refusal() -> None:
         assert refused.wait(10)
         leave()
 
-    running.leadership.leave = leave_after_the_refusal  # type: ignore[method-assign]
+    running.role.leave = leave_after_the_refusal  # type: ignore[method-assign]
     closing = threading.Thread(target=service.close)
     closing.start()
     until(lambda: not service.is_running)
