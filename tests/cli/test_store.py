@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from botkit.cli import main
 from botkit.ledger.copying import Table
 from botkit.ledger.stores import source_at
-from tests.ledger.ledger_stage import Stage
+from tests.ledger.ledger_stage import SqliteStage
 from tests.postgresql import PASSWORD, Server
 
 
@@ -20,7 +20,7 @@ def copy(source: str, target: str) -> Result:
 
 
 def test_the_rows_that_have_arrived_are_counted(postgresql: Server, tmp_path: Path) -> None:
-    stage = Stage(tmp_path)
+    stage = SqliteStage(tmp_path)
     stage.submit(stage.inputs.transfers("u-1"))
     stage.ledger.close()
     database = postgresql.empty()

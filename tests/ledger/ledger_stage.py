@@ -1,11 +1,13 @@
-"""A ledger in a temporary file, with simple rules."""
+"""A ledger with simple rules, and what its relay knows. Each kind of store has a stage of its own."""
 
 from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from botkit.handoff.effects import (
     PassToUser,
     SendToAgent,
     SendToUser,
+    agent_lane,
 )
 from botkit.handoff.events import (
     AgentTransfer,
@@ -35,8 +38,9 @@ from botkit.handoff.events import (
     UserMessage,
     UserProfile,
 )
-from botkit.ledger.interface import Committed, HookBody, Input
+from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
 from botkit.ledger.sqlite import SqliteLedger
+from botkit.testing.waiting import async_until, until
 
 BOT = "st-0a1b2c3d-1111-5222-8333-444455556666"
 SESSION = "0b0c9a8e-0000-4000-8000-000000000001"
@@ -114,61 +118,217 @@ class Inputs:
         return self.of(user, PlatformSessionClosed, **more)
 
 
-class Stage:
-    """A ledger that can be closed and opened again on the same file."""
+class Outcomes(list[Committed | Exception]):
+    """The outcomes in the order in which they were told, each with the name of its thread."""
 
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "botkit.db"
-        self.inputs = Inputs()
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads: list[str] = []
+
+    def __call__(self, outcome: Committed | Exception) -> None:
+        self.threads.append(threading.current_thread().name)
+        self.append(outcome)
+
+    def only(self) -> Committed | Exception:
+        until(lambda: bool(self))
+        (outcome,) = self
+        return outcome
+
+
+class Relay:
+    """What the relay of a ledger knows from its calls alone."""
+
+    def __init__(self) -> None:
         self.told: list[Sequence[Committed]] = []
-        self.decide: Callable[[Conversation, Event], Decision] = rules
-        self.ledger = self.open()
+        self.items: dict[int, OutboxItem] = {}
+        """Effects by id, in the order in which they came."""
+        self.possible_duplicates = 0
 
-    def open(self) -> SqliteLedger:
-        self.ledger = SqliteLedger(
-            f"sqlite:///{self.path}",
-            lambda conversation, event: self.decide(conversation, event),
-            lock_timeout_seconds=0.0,
-        )
-        self.ledger.start(self.told.append)
+    def on_commit(self, batch: Sequence[Committed]) -> None:
+        self.told.append(batch)
+        for committed in batch:
+            for effect in committed.local_effects:
+                if isinstance(effect, DropLane):
+                    self._drop(agent_lane(effect.session_id))
+            self.items.update((item.id, item) for item in committed.items)
+
+    def _drop(self, lane: str) -> None:
+        for item in list(self.items.values()):
+            if item.lane == lane and not isinstance(item.effect, EndSession):
+                del self.items[item.id]
+
+    def gain(
+        self,
+        undelivered: Sequence[OutboxItem],
+        conversations: Sequence[Conversation],
+        *,
+        possible_duplicates: int = 0,
+    ) -> None:
+        self.items.update((item.id, item) for item in undelivered)
+        self.possible_duplicates += possible_duplicates
+
+    def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
+        self.items = {number: item for number, item in self.items.items() if not leaves(item.conversation_id)}
+        gone: Future[None] = Future()
+        gone.set_result(None)
+        return gone
+
+
+class Stage(ABC):
+    """A ledger that can be closed and opened again on the same store."""
+
+    ledger: Any
+    limits: tuple[str, str]
+    """Where the limits of queued inputs and of stored effects are."""
+
+    def __init__(self) -> None:
+        self.inputs = Inputs()
+        self.decide: Callable[[Conversation, Event], Decision] = rules
+        self.relay = Relay()
+        self.open()
+
+    @abstractmethod
+    def new_ledger(self, decide: Decide) -> Any:
+        """A ledger on the store, not started."""
+
+    def open(self) -> Any:
+        self.relay = Relay()
+        self.ledger = self.new_ledger(lambda conversation, event: self.decide(conversation, event))
+        self.ledger.start(self.relay.on_commit, self.relay)
         return self.ledger
 
-    def reopen(self) -> SqliteLedger:
+    def reopen(self) -> Any:
         self.ledger.close()
         return self.open()
 
+    @property
+    def told(self) -> list[Sequence[Committed]]:
+        """What the relay was told of, commit by commit."""
+        return self.relay.told
+
+    def news(self) -> list[Committed]:
+        """What the relay was told of."""
+        return [committed for batch in self.told for committed in batch]
+
+    @abstractmethod
     def submit(self, input: Input) -> Committed:
-        return self.ledger.submit(input).result(10)
+        """Submit an input, and wait for its consequences."""
 
     def submit_all(self, *inputs: Input) -> list[Future[Committed]]:
         return [self.ledger.submit(one) for one in inputs]
 
+    async def turns(self, outcomes: Outcomes, *, turns: int, inputs: int) -> None:
+        """Submit so many inputs in each turn of a loop."""
+        for turn in range(turns):
+            for number in range(inputs):
+                self.ledger.submit_then(self.inputs.says("u-ada", f"{turn} {number}"), outcomes)
+            await async_until(lambda turn=turn: len(outcomes) >= (turn + 1) * inputs)  # type: ignore[misc]
+
+    @abstractmethod
+    def settle(self) -> None:
+        """Wait until every input that was acknowledged is decided."""
+
+    @abstractmethod
+    def undelivered(self) -> Sequence[OutboxItem]:
+        """The effects in the store, in the order in which the relay has them."""
+
     def kinds(self) -> list[str]:
         """The outbox, oldest first."""
-        return [type(item.effect).__name__ for item in self.ledger.undelivered()]
+        return [type(item.effect).__name__ for item in self.undelivered()]
 
     def conversation(self, user: str) -> Conversation | None:
         return self.ledger.conversation(ConversationId(BOT, user))
 
+    @property
+    @abstractmethod
+    def possible_duplicates(self) -> int:
+        """Deliveries that may be repeated, as the start has found them."""
 
-class paused:
-    """Blocks the ledger's thread, so that inputs submitted meanwhile share one commit."""
+    @abstractmethod
+    def paused(self) -> AbstractContextManager[None]:
+        """Hooks that are submitted meanwhile wait, and share one commit."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
-        self._go_on = threading.Event()
-        self._reached = threading.Event()
+    @abstractmethod
+    def break_store(self) -> None:
+        """Let commits fail, at least those of large hooks."""
 
-    def __enter__(self) -> None:
+    @abstractmethod
+    def mend_store(self) -> None:
+        """Let commits succeed again."""
+
+    def finish(self) -> None:
+        """Close it. What the relay has in hand is what the next start finds."""
+        try:
+            if self.ledger.healthy():
+                self._restart_and_compare()
+        finally:
+            self.ledger.close()
+
+    def _restart_and_compare(self) -> None:
+        before, live = self.undelivered(), self.ledger.open_conversations()
+        self.reopen()
+        assert _by_conversation(self.undelivered()) == _by_conversation(before)
+        found = self.ledger.open_conversations()
+        assert sorted(found, key=lambda one: one.id) == sorted(live, key=lambda one: one.id)
+
+
+def _by_conversation(items: Sequence[OutboxItem]) -> dict[ConversationId, list[OutboxItem]]:
+    """Effects without their hooks. Their order counts within a conversation."""
+    found: dict[ConversationId, list[OutboxItem]] = {}
+    for item in items:
+        found.setdefault(item.conversation_id, []).append(replace(item, hook=None))
+    return found
+
+
+class SqliteStage(Stage):
+    """On a file in a folder."""
+
+    ledger: SqliteLedger
+    limits = ("botkit.ledger.sqlite.ledger.MAX_QUEUED", "botkit.ledger.sqlite.ledger.MAX_UNDELIVERED")
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "botkit.db"
+        super().__init__()
+
+    def new_ledger(self, decide: Decide) -> SqliteLedger:
+        return SqliteLedger(f"sqlite:///{self.path}", decide, lock_timeout_seconds=0.0)
+
+    def submit(self, input: Input) -> Committed:
+        return self.ledger.submit(input).result(10)
+
+    def settle(self) -> None:
+        self.ledger.submit(Input(ConversationId("", ""), None)).exception(10)
+
+    def undelivered(self) -> Sequence[OutboxItem]:
+        self.settle()
+        return self.ledger.undelivered()
+
+    @property
+    def possible_duplicates(self) -> int:
+        return self.ledger.possible_duplicates
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Blocks the ledger's thread."""
+        go_on, reached = threading.Event(), threading.Event()
+
         def hold(conversation: Conversation, event: Event) -> Decision:
-            self._stage.decide = rules
-            self._reached.set()
-            assert self._go_on.wait(10)
+            self.decide = rules
+            reached.set()
+            assert go_on.wait(10)
             return Decision(conversation)
 
-        self._stage.decide = hold
-        self._stage.ledger.submit(self._stage.inputs.says("u-nobody", "hold"))
-        assert self._reached.wait(10)
+        self.decide = hold
+        self.ledger.submit(self.inputs.says("u-nobody", "hold"))
+        assert reached.wait(10)
+        try:
+            yield
+        finally:
+            go_on.set()
 
-    def __exit__(self, *_: object) -> None:
-        self._go_on.set()
+    def break_store(self) -> None:
+        (pages,) = self.ledger._writer.execute("PRAGMA page_count").fetchone()
+        self.ledger._writer.execute(f"PRAGMA max_page_count = {pages}")
+
+    def mend_store(self) -> None:
+        self.ledger._writer.execute("PRAGMA max_page_count = 1000000")

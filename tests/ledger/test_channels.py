@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -31,12 +29,13 @@ ANYWHERE = ConversationId(BOT, "u-ada")
 RULES = handoff_rules()
 
 
-class TwoChannels(Stage):
+class TwoChannels:
     """Ada on the web and on WhatsApp, each with a session of her own."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.decide = lambda conversation, event: decide(RULES, conversation, event)
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.submit = stage.submit
+        stage.decide = lambda conversation, event: decide(RULES, conversation, event)
         self.at = 1000.0
 
     def hook(
@@ -68,14 +67,12 @@ class TwoChannels(Stage):
         return self.submit(self.hook(where, PlatformSessionClosed, sessions=(session,) if session else ()))
 
     def live(self) -> set[str]:
-        return {one.id.channel for one in self.ledger.open_conversations()}
+        return {one.id.channel for one in self.stage.ledger.open_conversations()}
 
 
 @pytest.fixture
-def ada(tmp_path: Path) -> Iterator[TwoChannels]:
-    stage = TwoChannels(tmp_path)
-    yield stage
-    stage.ledger.close()
+def ada(stage: Stage) -> TwoChannels:
+    return TwoChannels(stage)
 
 
 def effects(committed: Committed) -> list[str]:
@@ -92,7 +89,7 @@ def test_a_transfer_on_another_channel_is_a_hand_off_of_its_own(ada: TwoChannels
     web, whatsapp = ada.transfers(WEB, "s-1"), ada.transfers(WHATSAPP, "s-2")
     assert (web.conversation.id, whatsapp.conversation.id) == (WEB, WHATSAPP)
     assert ada.live() == {"rtm", "whatsapp"}
-    assert ada.ledger.newest_hook(WEB) != ada.ledger.newest_hook(WHATSAPP)
+    assert ada.stage.ledger.newest_hook(WEB) != ada.stage.ledger.newest_hook(WHATSAPP)
 
 
 def test_each_of_two_conversations_has_its_own_end(ada: TwoChannels) -> None:
@@ -123,9 +120,9 @@ def test_a_closure_without_channel_and_session_ends_every_conversation_of_the_us
     ada.transfers(WHATSAPP, "s-2")
     ada.closes(ANYWHERE)
     assert ada.live() == set()
-    told = {item.conversation_id for item in ada.ledger.undelivered()}
+    told = {item.conversation_id for item in ada.stage.undelivered()}
     assert told == {WEB, WHATSAPP}
-    ended = {one.conversation.id for batch in ada.told for one in batch if one.conversation.session is None}
+    ended = {one.conversation.id for one in ada.stage.news() if one.conversation.session is None}
     assert ended == {WEB, WHATSAPP}
 
 
@@ -145,7 +142,7 @@ def test_a_handlers_calls_for_a_closure_are_made_once(ada: TwoChannels) -> None:
         key=event.key, at=event.at, api_calls=(ApiCall("send_user_message", "{}"),), original=event
     )
     ada.submit(Input(ANYWHERE, handled, closure.hook))
-    calls = [one for one in ada.ledger.undelivered() if isinstance(one.effect, CallWithHook)]
+    calls = [one for one in ada.stage.undelivered() if isinstance(one.effect, CallWithHook)]
     assert len(calls) == 1
     assert ada.live() == set()
 
@@ -193,7 +190,7 @@ def test_a_job_reaches_the_user_on_the_channel_of_the_agent_else_where_they_wrot
 ) -> None:
     ada.transfers(WEB, "s-1")
     ada.submit(ada.hook(WHATSAPP, UserMessage, text="hi", agent_transfer=False))
-    found = ada.ledger.newest_hook_of(BOT, "u-ada")
+    found = ada.stage.ledger.newest_hook_of(BOT, "u-ada")
     assert found is not None
     assert found[0] == WEB
     call = CallsRequested(key="asked/1", at=Instant(5000.0), api_calls=(ApiCall("send_user_message", "{}"),))
@@ -209,10 +206,9 @@ def test_what_the_relay_reports_is_about_the_conversation_it_names(ada: TwoChann
 def test_both_conversations_survive_a_restart(ada: TwoChannels) -> None:
     ada.transfers(WEB, "s-1")
     ada.transfers(WHATSAPP, "s-2")
-    ada.reopen()
-    ada.decide = lambda conversation, event: decide(RULES, conversation, event)
+    ada.stage.reopen()
     assert ada.live() == {"rtm", "whatsapp"}
     assert ada.says(WEB, "hello?", flag=True).conversation.id == WEB
-    kinds = {type(item.effect) for item in ada.ledger.undelivered()}
+    kinds = {type(item.effect) for item in ada.stage.undelivered()}
     assert kinds.isdisjoint({EndSession, PassToBot, SendToAgent})
     assert SendToUser in kinds

@@ -22,9 +22,14 @@ from botkit.ledger.interface import Committed, Input
 from botkit.ledger.sqlite import SqliteLedger, checkpoints
 from botkit.ledger.sqlite.checkpoints import Checkpoints
 from botkit.testing.waiting import until
-from tests.ledger.ledger_stage import BOT, Stage, rules
+from tests.ledger.ledger_stage import BOT, SqliteStage, rules
 
 NOBODY = ConversationId(BOT, "")
+
+
+@pytest.fixture
+def stage(sqlite_stage: SqliteStage) -> SqliteStage:
+    return sqlite_stage
 
 
 @pytest.fixture
@@ -34,11 +39,11 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoints, "_RETRY_SECONDS", 0.01)
 
 
-def log_of(stage: Stage) -> Path:
+def log_of(stage: SqliteStage) -> Path:
     return stage.path.with_name(stage.path.name + "-wal")
 
 
-def times_started_over(stage: Stage) -> int:
+def times_started_over(stage: SqliteStage) -> int:
     """The log's checkpoint sequence number (sqlite.org/walformat.html, section 4.1)."""
     with log_of(stage).open("rb") as file:
         return int.from_bytes(file.read(16)[12:], "big")
@@ -55,7 +60,7 @@ def said(log: list[Any], event: str) -> list[Any]:
     return [line for line in log if line["event"] == event]
 
 
-def commit_until(stage: Stage, happened: Callable[[], object]) -> None:
+def commit_until(stage: SqliteStage, happened: Callable[[], object]) -> None:
     """Commit hooks that are passed on and done, until this has happened. Some are always queued."""
     queued: deque[list[Future[Committed]]] = deque()
 
@@ -70,16 +75,16 @@ def commit_until(stage: Stage, happened: Callable[[], object]) -> None:
     until(more)
 
 
-def test_the_log_starts_over_while_commits_go_on(short: None, stage: Stage) -> None:
+def test_the_log_starts_over_while_commits_go_on(short: None, stage: SqliteStage) -> None:
     before = times_started_over(stage)
     commit_until(stage, lambda: times_started_over(stage) >= before + 8)
 
 
-def test_no_commit_copies_the_log(short: None, stage: Stage) -> None:
+def test_no_commit_copies_the_log(short: None, stage: SqliteStage) -> None:
     assert stage.ledger._writer.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
 
 
-def test_the_log_keeps_its_length_when_it_starts_over(short: None, stage: Stage) -> None:
+def test_the_log_keeps_its_length_when_it_starts_over(short: None, stage: SqliteStage) -> None:
     before = times_started_over(stage)
     commit_until(stage, lambda: times_started_over(stage) > before)
     longest = log_of(stage).stat().st_size
@@ -89,7 +94,7 @@ def test_the_log_keeps_its_length_when_it_starts_over(short: None, stage: Stage)
 
 def test_a_close_leaves_no_log(short: None, request: pytest.FixtureRequest) -> None:
     others = set(threading.enumerate())
-    stage: Stage = request.getfixturevalue("stage")
+    stage: SqliteStage = request.getfixturevalue("stage")
     own_threads = set(threading.enumerate()) - others
     before = times_started_over(stage)
     commit_until(stage, lambda: times_started_over(stage) > before)
@@ -99,7 +104,7 @@ def test_a_close_leaves_no_log(short: None, request: pytest.FixtureRequest) -> N
 
 
 def test_a_reader_that_does_not_end_is_reported_and_the_log_shortened_after_it(
-    short: None, stage: Stage, monkeypatch: pytest.MonkeyPatch, log: list[Any]
+    short: None, stage: SqliteStage, monkeypatch: pytest.MonkeyPatch, log: list[Any]
 ) -> None:
     monkeypatch.setattr(checkpoints, "LONG_LOG_PAGES", 300)
     stage.submit(stage.inputs.says("u-ada", "hi"))
@@ -174,7 +179,7 @@ def test_pages_are_counted_over_commits(short: None, started: Any) -> None:
 
 
 def test_the_log_of_a_process_that_was_killed_is_copied_at_the_next_start(
-    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: SqliteStage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.submit_all(*(stage.inputs.says("u-ada", "hi", body=b"x" * 3000) for _ in range(60)))[-1].result(10)
     left = tmp_path / "left" / "botkit.db"
@@ -200,7 +205,7 @@ def test_a_close_ends_the_thread_and_its_connection(short: None, started: Any) -
 
 
 def test_a_rest_that_cannot_be_copied_fails_no_commit(
-    short: None, stage: Stage, monkeypatch: pytest.MonkeyPatch, log: list[Any]
+    short: None, stage: SqliteStage, monkeypatch: pytest.MonkeyPatch, log: list[Any]
 ) -> None:
     def fails(_: object) -> None:
         raise sqlite3.OperationalError("disk I/O error")

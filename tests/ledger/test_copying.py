@@ -27,7 +27,7 @@ from botkit.ledger.postgresql.rows import decision_to_bytes
 from botkit.ledger.postgresql.shards import SHARDS, shard_of
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.stores import source_at, stories_in, target_at
-from tests.ledger.ledger_stage import BOT, SESSION, Stage
+from tests.ledger.ledger_stage import BOT, SESSION, SqliteStage
 from tests.postgresql import Server
 
 USERS = [f"u-{number}" for number in range(20)]
@@ -64,7 +64,7 @@ def kinds(url: str, user: str) -> list[str]:
 @pytest.fixture
 def stopped(tmp_path: Path) -> str:
     """A store with a bit of everything."""
-    stage = Stage(tmp_path)
+    stage = SqliteStage(tmp_path)
     for user in USERS:
         stage.submit(stage.inputs.says(user, "hello", body=b'{"first": "\xc3\xa9"}'))
         stage.submit(stage.inputs.says(user, "again", body=b'{"second": 2}'))
@@ -186,12 +186,12 @@ def _refused(source: str, target: str, kind: type[LedgerError], match: str) -> N
         move(source, target)
 
 
-def test_a_store_in_use_is_refused(stage: Stage, database: str, tmp_path: Path) -> None:
-    used = sqlite_url(stage.path)
+def test_a_store_in_use_is_refused(sqlite_stage: SqliteStage, database: str, tmp_path: Path) -> None:
+    used = sqlite_url(sqlite_stage.path)
     _refused(used, sqlite_url(tmp_path / "new.db"), LedgerBusy, "stop it first")
     with closing(sqlite3.connect(tmp_path / "old.db")):
-        stage.ledger.close()
-        old = sqlite_url(stage.path)
+        sqlite_stage.ledger.close()
+        old = sqlite_url(sqlite_stage.path)
     with connect(database, "owner somebody"):
         _refused(old, database, LedgerBusy, "botkit owner somebody")
     move(old, database)

@@ -17,7 +17,7 @@ from botkit.handoff.events import AgentSaid, Content
 from botkit.ledger.interface import HookBody, Input
 from tests.handoff.story import rules as handoff_rules
 from tests.ledger.former_store import create_former_store, insert, live_state
-from tests.ledger.ledger_stage import BOT, SESSION, Stage
+from tests.ledger.ledger_stage import BOT, SESSION, SqliteStage
 
 ADA = ConversationId(BOT, "u-ada", "rtm")
 FLAT = {"requestId": "1", "channel": {"type": "rtm", "from": "u-ada"}}
@@ -58,9 +58,9 @@ def _live(path: Path, payload: object, *, user: str = "u-ada", session: str = SE
     )
 
 
-def _opened(path: Path) -> Stage:
+def _opened(path: Path) -> SqliteStage:
     """A ledger of this version on the store, with the rules of the hand-off."""
-    stage = Stage(path.parent)
+    stage = SqliteStage(path.parent)
     stage.decide = lambda conversation, event: decide(RULES, conversation, event)
     return stage
 

@@ -14,23 +14,18 @@ from botkit.handoff.events import UserMessage
 from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.testing.waiting import until
-from tests.ledger.ledger_stage import BOT, Stage, paused, rules
+from tests.ledger.ledger_stage import BOT, SqliteStage, rules
 
 ADA = ConversationId(BOT, "u-ada")
 
 
-def fill_the_disk(stage: Stage) -> None:
-    writer = stage.ledger._writer
-    (pages,) = writer.execute("PRAGMA page_count").fetchone()
-    writer.execute(f"PRAGMA max_page_count = {pages}")
+@pytest.fixture
+def stage(sqlite_stage: SqliteStage) -> SqliteStage:
+    return sqlite_stage
 
 
-def empty_the_disk(stage: Stage) -> None:
-    stage.ledger._writer.execute("PRAGMA max_page_count = 1000000")
-
-
-def test_a_full_disk_fails_the_input_and_keeps_nothing_of_it(stage: Stage) -> None:
-    fill_the_disk(stage)
+def test_a_full_disk_fails_the_input_and_keeps_nothing_of_it(stage: SqliteStage) -> None:
+    stage.break_store()
     failed = stage.ledger.submit(stage.inputs.transfers("u-ada", body=b"x" * 100_000))
     assert isinstance(failed.exception(10), LedgerError)
     assert not stage.ledger.healthy()
@@ -40,10 +35,10 @@ def test_a_full_disk_fails_the_input_and_keeps_nothing_of_it(stage: Stage) -> No
     assert stage.told == []
 
 
-def test_a_commit_fails_as_a_whole_and_memory_goes_back(stage: Stage) -> None:
+def test_a_commit_fails_as_a_whole_and_memory_goes_back(stage: SqliteStage) -> None:
     before = stage.submit(stage.inputs.transfers("u-ada")).conversation
-    with paused(stage):
-        fill_the_disk(stage)
+    with stage.paused():
+        stage.break_store()
         futures = stage.submit_all(
             stage.inputs.closes("u-ada"), stage.inputs.says("u-bob", "hi", body=b"x" * 100_000)
         )
@@ -52,27 +47,27 @@ def test_a_commit_fails_as_a_whole_and_memory_goes_back(stage: Stage) -> None:
     assert stage.kinds() == ["SendToUser", "OpenAccess"]
 
 
-def test_an_input_that_failed_is_committed_when_it_is_repeated(stage: Stage) -> None:
+def test_an_input_that_failed_is_committed_when_it_is_repeated(stage: SqliteStage) -> None:
     input = stage.inputs.says("u-ada", "hi", body=b"x" * 100_000)
-    fill_the_disk(stage)
+    stage.break_store()
     assert isinstance(stage.ledger.submit(input).exception(10), LedgerError)
-    empty_the_disk(stage)
+    stage.mend_store()
     committed = stage.submit(input)
     assert not committed.duplicate
     assert len(committed.items) == 1
     assert stage.ledger.healthy()
 
 
-def test_the_ledger_becomes_healthy_again_without_any_input(stage: Stage) -> None:
-    fill_the_disk(stage)
+def test_the_ledger_becomes_healthy_again_without_any_input(stage: SqliteStage) -> None:
+    stage.break_store()
     assert isinstance(
         stage.ledger.submit(stage.inputs.says("u-ada", "hi", body=b"x" * 100_000)).exception(10), LedgerError
     )
-    empty_the_disk(stage)
+    stage.mend_store()
     until(stage.ledger.healthy)
 
 
-def test_a_locked_store_fails_the_input_and_recovers(stage: Stage) -> None:
+def test_a_locked_store_fails_the_input_and_recovers(stage: SqliteStage) -> None:
     stage.ledger._writer.execute("PRAGMA busy_timeout = 10")
     intruder = sqlite3.connect(stage.path, isolation_level=None)
     intruder.execute("BEGIN IMMEDIATE")
@@ -85,16 +80,16 @@ def test_a_locked_store_fails_the_input_and_recovers(stage: Stage) -> None:
     assert stage.ledger.healthy()
 
 
-def test_ids_are_not_reused_after_a_failure(stage: Stage) -> None:
+def test_ids_are_not_reused_after_a_failure(stage: SqliteStage) -> None:
     first = stage.submit(stage.inputs.says("u-ada", "hi")).items[0].id
-    fill_the_disk(stage)
+    stage.break_store()
     assert stage.ledger.submit(stage.inputs.says("u-ada", "hi", body=b"x" * 100_000)).exception(10)
-    empty_the_disk(stage)
+    stage.mend_store()
     assert stage.submit(stage.inputs.says("u-ada", "hi")).items[0].id > first
 
 
-def test_an_input_that_cannot_be_written_fails_alone(stage: Stage) -> None:
-    with paused(stage):
+def test_an_input_that_cannot_be_written_fails_alone(stage: SqliteStage) -> None:
+    with stage.paused():
         good, bad, later = stage.submit_all(
             stage.inputs.says("u-ada", "one"),
             stage.inputs.says("u-ada", "two", key="half an emoji \ud83d"),
@@ -106,12 +101,12 @@ def test_an_input_that_cannot_be_written_fails_alone(stage: Stage) -> None:
     assert stage.ledger.healthy()
 
 
-def test_an_input_that_violates_a_constraint_fails_alone(stage: Stage) -> None:
+def test_an_input_that_violates_a_constraint_fails_alone(stage: SqliteStage) -> None:
     stage.ledger._writer.execute(
         "CREATE TRIGGER refuse BEFORE INSERT ON conversations WHEN new.user_id = 'u-bad' "
         "BEGIN SELECT RAISE(ABORT, 'no'); END"
     )
-    with paused(stage):
+    with stage.paused():
         good, bad, later = stage.submit_all(
             stage.inputs.says("u-ada", "one"),
             stage.inputs.transfers("u-bad"),

@@ -1,0 +1,126 @@
+"""The stage on PostgreSQL. A hook is acknowledged when it is written down; its consequences come to the relay."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import get_args
+
+import psycopg
+import pytest
+
+from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.handoff.decision import Decision
+from botkit.handoff.events import Event, OtherHook, SubmittedEvent
+from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
+from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.ledger.postgresql.shards import SHARDS
+from botkit.testing.waiting import until
+from tests.ledger.ledger_stage import BOT, Stage
+from tests.postgresql import Server
+
+_PROBE = "u-probe-"
+_NEVER_OLD = Instant(1e12)
+
+
+class PostgresqlStage(Stage):
+    """On the database of a server, which it empties first."""
+
+    ledger: PostgresLedger
+    limits = ("botkit.ledger.postgresql.door.MAX_QUEUED", "botkit.ledger.postgresql.ledger.MAX_UNDELIVERED")
+
+    def __init__(self, server: Server, patch: pytest.MonkeyPatch) -> None:
+        self._server = server
+        self._patch = patch
+        self._numbers = itertools.count()
+        self.url = server.empty()
+        # Restarts are frequent here: a process looks often whether another has left, and whether it has to stop itself.
+        patch.setattr("botkit.ledger.postgresql.owner.TURN_SECONDS", 0.02)
+        patch.setattr("botkit.ledger.postgresql.listener._LOOK_SECONDS", 0.02)
+        super().__init__()
+
+    def new_ledger(self, decide: Decide) -> PostgresLedger:
+        def with_probes(conversation: Conversation, event: Event) -> Decision:
+            return Decision(conversation) if _is_probe(conversation) else decide(conversation, event)
+
+        return PostgresLedger(self.url, with_probes)
+
+    def open(self) -> PostgresLedger:
+        super().open()
+        try:
+            self.until_it_owns_everything()
+        except BaseException:
+            self.ledger.close()
+            raise
+        return self.ledger
+
+    def until_it_owns_everything(self) -> None:
+        until(lambda: len(self.ledger._owner._own.shards) == SHARDS, "for the shards")
+
+    @property
+    def told(self) -> list[Sequence[Committed]]:
+        batches = [
+            [committed for committed in batch if not _is_probe(committed.conversation)]
+            for batch in self.relay.told
+        ]
+        return [batch for batch in batches if batch]
+
+    def submit(self, input: Input) -> Committed:
+        before = len(self.news())
+        accepted = self.ledger.submit(input).result(10)
+        at_the_door = isinstance(input.event, get_args(SubmittedEvent)) and not input.completes
+        if not at_the_door or accepted.duplicate or accepted.refused:
+            return accepted
+        self.settle()
+        return self.news()[before]
+
+    def settle(self) -> None:
+        """Wait for a hook of its own: a door takes them in order, and the owner in the order of the door's notifications."""
+        probe = self._probe()
+        self.ledger.submit(probe).result(10)
+        until(lambda: self._decided(probe.conversation_id), "for the owner")
+
+    def _probe(self) -> Input:
+        user = ConversationId(BOT, f"{_PROBE}{next(self._numbers)}")
+        return Input(user, OtherHook(key="", at=_NEVER_OLD, name="probe"), HookBody(b"{}"))
+
+    def _decided(self, probe: ConversationId) -> bool:
+        return any(committed.conversation.id == probe for batch in self.relay.told for committed in batch)
+
+    def undelivered(self) -> Sequence[OutboxItem]:
+        self.settle()
+        with psycopg.connect(self.url) as connection:
+            rows = connection.execute(
+                "SELECT id * 2 FROM inputs WHERE NOT failed UNION ALL SELECT id * 2 + 1 FROM outbox"
+            ).fetchall()
+        stored = {number for (number,) in rows}
+        assert stored <= self.relay.items.keys()
+        return [item for item in self.relay.items.values() if item.id in stored]
+
+    @property
+    def possible_duplicates(self) -> int:
+        return self.relay.possible_duplicates
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Lets the door wait in a commit."""
+        with psycopg.connect(self.url) as connection:
+            connection.execute("LOCK TABLE inbox IN ACCESS EXCLUSIVE MODE")
+            self.ledger.submit(self._probe())
+            waiting = "SELECT count(*) FROM pg_locks WHERE relation = 'inbox'::regclass AND NOT granted"
+            until(lambda: connection.execute(waiting).fetchone() != (0,), "for the door")
+            yield
+
+    def break_store(self) -> None:
+        self._patch.setattr("botkit.ledger.postgresql.door.GIVE_UP_SECONDS", 0.0)
+        self._server.kill()
+
+    def mend_store(self) -> None:
+        self._server.start()
+        self._patch.setattr("botkit.ledger.postgresql.door.GIVE_UP_SECONDS", 10.0)
+        self.until_it_owns_everything()
+
+
+def _is_probe(conversation: Conversation) -> bool:
+    return conversation.id.user_id.startswith(_PROBE)
