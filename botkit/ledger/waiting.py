@@ -28,9 +28,8 @@ class Waiting(Generic[T]):
     def __len__(self) -> int:
         return len(self._queue)
 
-    def put(self, item: T) -> bool:
+    def put(self, item: T, loop: asyncio.AbstractEventLoop | None = None) -> bool:
         """Put an item in; False if the queue is closed. From a loop, the thread is woken at the end of the loop's turn."""
-        loop = asyncio._get_running_loop()
         with self._gate:
             if self._closed:
                 return False

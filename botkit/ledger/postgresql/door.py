@@ -6,6 +6,7 @@ again, and finds its own keys. So every input has one, be it made up.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -103,11 +104,13 @@ class Door:
         """Start to take inputs in."""
         self._thread.start()
 
-    def submit(self, input: Input, receipt: Receipt[Committed]) -> LedgerError | None:
+    def submit(
+        self, input: Input, receipt: Receipt[Committed], loop: asyncio.AbstractEventLoop | None
+    ) -> LedgerError | None:
         """Queue an input, or return why it is not accepted."""
         if len(self._waiting) > MAX_QUEUED:
             return LedgerError("the store does not keep up; check PostgreSQL")
-        if not self._waiting.put((input, receipt)):
+        if not self._waiting.put((input, receipt), loop):
             return LedgerClosed("the service is stopping; send it again later")
         return None
 

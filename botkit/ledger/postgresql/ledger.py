@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
@@ -108,25 +109,27 @@ class PostgresLedger:
     def submit(self, input: Input) -> Future[Committed]:
         """See `interface.Ledger.submit`. The consequences of a hook are its owner's: the returned conversation is empty."""
         future: Future[Committed] = Future()
-        if (refused := self._submit(input, FutureReceipt(future))) is not None:
+        if (refused := self._submit(input, FutureReceipt(future), None)) is not None:
             future.set_exception(refused)
         return future
 
     def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
         """See `interface.Ledger.submit_then`, and `submit`."""
         receipt: Receipt[Committed] = Receipt(then)
-        if (refused := self._submit(input, receipt)) is not None:
+        if (refused := self._submit(input, receipt, asyncio._get_running_loop())) is not None:
             receipt.settle(refused)
         return receipt.drop
 
-    def _submit(self, input: Input, receipt: Receipt[Committed]) -> LedgerError | None:
+    def _submit(
+        self, input: Input, receipt: Receipt[Committed], loop: asyncio.AbstractEventLoop | None
+    ) -> LedgerError | None:
         if not self._started:
             return LedgerClosed("the ledger has not been started")
         if input.completes or not isinstance(input.event, _SUBMITTED):
-            return self._owner.submit(input, receipt)
+            return self._owner.submit(input, receipt, loop)
         if input.hook is not None and self.depth >= MAX_UNDELIVERED:
             return LedgerError("the outbox is full; the log names the target")
-        return self._door.submit(input, receipt)
+        return self._door.submit(input, receipt, loop)
 
     def _taken(self, inputs: Mapping[int, tuple[int, Input]]) -> None:
         """The door has written inputs down: those of this process' shards need not be read again."""

@@ -10,6 +10,7 @@ so that a later owner does not decide anew.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 import time
@@ -161,11 +162,13 @@ class Owner:
         self._on_commit, self._moves, self._answered = on_commit, moves, answered
         self._thread.start()
 
-    def submit(self, input: Input, receipt: Receipt[Committed]) -> LedgerError | None:
+    def submit(
+        self, input: Input, receipt: Receipt[Committed], loop: asyncio.AbstractEventLoop | None
+    ) -> LedgerError | None:
         """Queue an input of the relay, or return why it is not accepted."""
         if len(self._waiting) > MAX_QUEUED:
             return LedgerError("the store does not keep up; check PostgreSQL")
-        if not self._waiting.put((input, receipt)):
+        if not self._waiting.put((input, receipt), loop):
             return LedgerClosed("the service is stopping; send it again later")
         return None
 
