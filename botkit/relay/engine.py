@@ -35,12 +35,11 @@ from botkit.relay.inbound.receivers import STOP_SECONDS, Receiver, Receivers
 from botkit.relay.inbound.stream import StreamReceiver
 from botkit.relay.inbound.stream_path import StreamPaths
 from botkit.relay.journal import Journal
-from botkit.relay.leaving import Leaves, Leaving, everything
+from botkit.relay.leaving import Leaves, Leaving, Loss, everything
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker, CircuitBreakers
 from botkit.relay.outbound.delivery import Delivery
-from botkit.relay.outbound.lane import Lane
 from botkit.relay.outbound.lanes import Lanes
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import CallHandlers as HandlerCaller
@@ -177,28 +176,27 @@ class Engine:
         Returns:
             Done when nothing more is attempted for them: whether users may see a message twice, as its attempt was cut off.
         """
-        self._leaving.add(leaves)
         stopping = self._receivers.lose(leaves)
         self.timers.lose(leaves)
         self._delivery.lose(leaves)
-        lanes = self.lanes.lose(leaves)
+        loss = Loss(leaves, self.lanes.lose(leaves))
+        self._leaving.add(loss)
         if not seconds:
-            stopping |= self.lanes.cut_off(lanes)
-        losing = asyncio.create_task(self._end(leaves, lanes, stopping, seconds))
+            stopping |= self.lanes.cut_off(loss.lanes)
+        losing = asyncio.create_task(self._end(loss, stopping, seconds))
         self._losing.add(losing)
         losing.add_done_callback(self._losing.discard)
         return losing
 
-    async def _end(
-        self, leaves: Leaves, lanes: Sequence[Lane], stopping: set[asyncio.Task[None]], seconds: float
-    ) -> bool:
-        late = lanes
+    async def _end(self, loss: Loss, stopping: set[asyncio.Task[None]], seconds: float) -> bool:
+        late = loss.lanes
         if seconds:
-            late = await self.lanes.not_ended(lanes, seconds)
+            late = await self.lanes.not_ended(late, seconds)
             stopping |= self.lanes.cut_off(late)
+        loss.lanes = ()
         if stopping:
             await asyncio.wait(stopping, timeout=STOP_SECONDS)
-        await self._receipts.lose(leaves, flush=seconds > 0)
+        await self._receipts.lose(loss.leaves, flush=seconds > 0)
         return any(lane.head.lane == USER_LANE for lane in late)
 
     def _carry_on(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:

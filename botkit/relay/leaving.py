@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from botkit.handoff.conversation import ConversationId
+from botkit.relay.outbound.lane import Lane
 
 Leaves = Callable[[ConversationId], bool]
 
@@ -14,19 +16,27 @@ def everything(_: ConversationId) -> bool:
     return True
 
 
+@dataclass(slots=True, eq=False)
+class Loss:
+    """Conversations that leave together, and their lanes with an attempt in progress."""
+
+    leaves: Leaves
+    lanes: Sequence[Lane]
+
+
 class Leaving:
-    """The losses since the last gain. The ledger tells nothing more of older ones, unless they have come back."""
+    """The losses in progress, and those since the last gain: the ledger tells nothing more of older ones."""
 
     def __init__(self) -> None:
-        self._losses: list[Leaves] = []
+        self._losses: list[Loss] = []
 
     def __contains__(self, conversation_id: ConversationId) -> bool:
-        return bool(self._losses) and any(leaves(conversation_id) for leaves in self._losses)
+        return bool(self._losses) and any(loss.leaves(conversation_id) for loss in self._losses)
 
-    def add(self, leaves: Leaves) -> None:
+    def add(self, loss: Loss) -> None:
         """These leave from now on."""
-        self._losses.append(leaves)
+        self._losses.append(loss)
 
     def others_come(self) -> None:
-        """Conversations come, perhaps some that have left. Nothing comes to a service that stops."""
-        self._losses = [leaves for leaves in self._losses if leaves is everything]
+        """Conversations come, perhaps some that have left."""
+        self._losses = [loss for loss in self._losses if not all(lane.gone for lane in loss.lanes)]

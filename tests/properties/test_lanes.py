@@ -1,4 +1,5 @@
-"""Lanes under any sequence of messages, answers, waits and failures of the store: order, one at a time, nothing lost."""
+"""Lanes under any sequence of messages, answers, waits, moves between processes and failures of the store: order, one at a time,
+nothing lost."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import CallUser, OutboundEffect, PassToBot, PlatformEffect, SendToUser
 from botkit.handoff.events import Content
 from botkit.ledger.interface import HookBody
+from botkit.relay.ledger_client import LedgerClient
 from botkit.testing.clock import settle
 from tests.relay.relay_doubles import BOT, HeldPlatform, World
 
@@ -34,7 +36,11 @@ writes = st.tuples(st.just("write"), st.sampled_from(USERS), st.sampled_from(["p
 answers = st.tuples(st.just("answer"), st.integers(0, 5), st.sampled_from(sorted(OUTCOMES)))
 waits = st.tuples(st.just("wait"), st.sampled_from([0.1, 1.0, 20.0]), st.none())
 failures = st.tuples(st.just("fail"), st.integers(1, 3), st.none())
-moves = st.lists(st.one_of(writes, writes, answers, answers, waits, failures), max_size=40)
+leaves = st.tuples(st.just("leave"), st.sampled_from(USERS), st.sampled_from(["in good order", "at once"]))
+comes = st.tuples(st.just("come"), st.sampled_from(USERS), st.none())
+permits = st.tuples(st.just("permit"), st.booleans(), st.none())
+usual = st.one_of(writes, writes, answers, answers, waits, failures)
+moves = st.lists(st.one_of(usual, usual, leaves, comes, permits), max_size=40)
 
 
 @dataclass
@@ -54,16 +60,21 @@ class Platform(HeldPlatform):
                 answer.set_result(error)
 
         self.of_tasks.add(idempotency_key)
-        self.begin(effect, hook, idempotency_key=idempotency_key, done=done)
-        if (error := await answer) is not None:
+        cancel = self.begin(effect, hook, idempotency_key=idempotency_key, done=done)
+        try:
+            error = await answer
+        except asyncio.CancelledError:
+            cancel()
+            raise
+        if error is not None:
             raise error
 
     def begin(self, effect: PlatformEffect, hook: HookBody, **more: Any) -> Callable[[], None]:
-        cancel = super().begin(effect, hook, **more)
-        key = self.begun[-1].idempotency_key
-        self.attempts.append(key)
-        self.on_attempt(key)
-        return cancel
+        super().begin(effect, hook, **more)
+        begun = self.begun[-1]
+        self.attempts.append(begun.idempotency_key)
+        self.on_attempt(begun.idempotency_key)
+        return lambda: self.begun.remove(begun)
 
     def answer_one(self, number: int, outcome: str) -> None:
         if self.begun:
@@ -89,12 +100,20 @@ class Drive:
         self.written: dict[tuple[ConversationId, bool], list[str]] = defaultdict(list)
         self.early: list[str] = []
         """Attempts that were made before the result of the one before was committed."""
+        self.unwanted: list[str] = []
+        """Attempts that were made while that was not permitted, or for a conversation of another process."""
+        self.away: dict[ConversationId, asyncio.Task[bool]] = {}
+        """The conversations that leave or have left, with their loss."""
+        self.repeatable: set[str] = set()
+        """Effects that were tried when their conversation was lost at once: the next process tries them again."""
         self._texts = itertools.count()
         self._ids = itertools.count(1)
         self.platform.on_attempt = self.attempted
 
     def attempted(self, key: str) -> None:
-        _, is_job = lane = self.lane_of[key]
+        user, is_job = lane = self.lane_of[key]
+        if user in self.away or not self.world.ledger.acts:
+            self.unwanted.append(key)
         before = self.written[lane][: self.written[lane].index(key)]
         if not is_job and any(id_of(one) in self.world.ledger.rows for one in before):
             self.early.append(key)
@@ -106,6 +125,12 @@ class Drive:
             self.platform.answer_one(what, more)
         elif kind == "wait":
             await self.world.clock.advance(what)
+        elif kind == "leave":
+            self.leave(what, at_once=more == "at once")
+        elif kind == "come":
+            self.come(what)
+        elif kind == "permit":
+            self.world.ledger.acts = what
         else:
             self.world.ledger.failures.extend([LedgerError("disk full")] * what)
         await settle()
@@ -123,8 +148,26 @@ class Drive:
         key, lane = f"botkit-{number}-{self.world.clock.now()!r}", (user, kind == "job")
         self.lane_of[key] = lane
         self.written[lane].append(key)
-        (item,) = self.world.ledger.decided(Conversation(user), effects[kind], hook=hook).items
+        # While a conversation is away, another process writes, and the ledger here tells nothing of it.
+        ledger = self.world.ledger
+        decided = ledger.decided if user not in self.away else ledger.decided_elsewhere
+        (item,) = decided(Conversation(user), effects[kind], hook=hook).items
         assert item.id == number
+
+    def leave(self, user: ConversationId, *, at_once: bool) -> None:
+        if user in self.away:
+            return
+        if at_once:
+            tried = [key for key in self.platform.attempts if self.lane_of[key][0] == user]
+            self.repeatable.update(key for key in tried if id_of(key) in self.world.ledger.rows)
+        self.away[user] = self.world.engine.lose(lambda one: one == user, 0 if at_once else 3600)
+
+    def come(self, user: ConversationId) -> None:
+        if user not in self.away or not self.away[user].done():
+            return
+        del self.away[user]
+        undelivered = [item for item in self.world.ledger.undelivered() if item.conversation_id == user]
+        self.world.engine.gain(undelivered, [])
 
     def look(self) -> None:
         under_way = [self.lane_of[one.idempotency_key] for one in self.platform.begun]
@@ -134,25 +177,34 @@ class Drive:
         ]
         assert len(by_callback) <= 2, "the number of calls is limited"
         assert not self.early, "the result of the one before is committed"
+        assert not self.unwanted, "nothing is tried that another process may try"
 
     async def finish(self) -> None:
-        """The platform answers everything, and all is delivered."""
+        """The platform answers everything, all users come back, and all is delivered."""
+        self.world.ledger.acts = True
         for _ in range(200):
+            for user in list(self.away):
+                self.come(user)
             while self.platform.begun:
                 self.platform.answer_one(0, "success")
             for user in USERS:  # Each user writes, so that nothing waits for a newer payload.
                 self.world.ledger.hooks[user] = HookBody(f"newer {next(self._texts)}".encode())
                 self.world.engine._payloads.committed(user)
             await self.world.clock.advance(10)
-            if not self.world.ledger.rows and not self.platform.begun and not len(self.world.engine.lanes):
+            self.look()
+            delivered = not self.world.ledger.rows and not self.platform.begun
+            if delivered and not self.away and not len(self.world.engine.lanes):
                 break
         assert not self.world.ledger.rows, "nothing stays behind"
 
     def judge(self) -> None:
         completed = self.world.ledger.completed
-        assert len(completed) == len(set(completed)) == len(self.lane_of), "each is completed once"
-        assert len(self.world.metrics.done) == len(self.lane_of), "each is counted once"
-        assert len(self.platform.shown) == len(set(self.platform.shown)), "what was delivered is not repeated"
+        assert set(completed) == {id_of(key) for key in self.lane_of}, "each is completed"
+        once = [number for number in completed if number not in {id_of(key) for key in self.repeatable}]
+        assert len(once) == len(set(once)), "and once, unless it was lost at once"
+        assert len(self.world.metrics.done) == len(completed), "each is counted"
+        shown = [key for key in self.platform.shown if key not in self.repeatable]
+        assert len(shown) == len(set(shown)), "what was delivered is not repeated"
         for lane, keys in self.written.items():
             first = list(dict.fromkeys(key for key in self.platform.attempts if self.lane_of[key] == lane))
             assert first == [key for key in keys if key in first], "begun in order"
@@ -162,7 +214,7 @@ class Drive:
         assert self.world.engine.lanes.held_bytes == 0
 
 
-async def at_once(read: Callable[[], Any]) -> Any:
+async def at_once(_: LedgerClient, read: Callable[[], Any]) -> Any:
     """Reads the store without a thread, so that a sequence always takes the same course."""
     await asyncio.sleep(0)
     return read()
@@ -179,7 +231,7 @@ def test_lanes_keep_their_promise(sequence: list[tuple[str, Any, Any]]) -> None:
         await drive.world.close()
 
     with (
-        patch("asyncio.to_thread", at_once),
+        patch.object(LedgerClient, "in_thread", at_once),
         patch("botkit.relay.outbound.short_way.MAX_CALLING", 2),
         patch("botkit.relay.outbound.short_way.READ_AT_ONCE", 2),
         patch("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 60),

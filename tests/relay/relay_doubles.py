@@ -179,9 +179,15 @@ class FakeLedger:
 
     def decided(self, after: Conversation, *effects: Effect, hook: HookBody | None = HOOK) -> Committed:
         """Commit this as if an input had led to it, and report it to the relay."""
-        committed = self._effects(after, effects, hook)
+        committed = self.decided_elsewhere(after, *effects, hook=hook)
         self.on_commit([committed])
         return committed
+
+    def decided_elsewhere(
+        self, after: Conversation, *effects: Effect, hook: HookBody | None = HOOK
+    ) -> Committed:
+        """Commit this as another process does, which this relay is not told of."""
+        return self._effects(after, effects, hook)
 
     def _effects(self, after: Conversation, effects: Sequence[Effect], hook: HookBody | None) -> Committed:
         self.conversations[after.id] = after

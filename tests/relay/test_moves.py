@@ -333,6 +333,26 @@ async def test_an_attempt_that_was_cut_off_does_not_touch_what_came_back(world: 
     await async_until(lambda: world.ledger.completed == [1])
 
 
+async def test_what_was_leaving_in_good_order_may_be_lost_at_once_and_come_back(
+    held: World, platform: HeldPlatform
+) -> None:
+    passes(held, "one", "two")
+    leaving = held.engine.lose(the_user, 5)
+    held.engine.lose(the_user, 0)
+    comes_back(held)
+    await leaving
+    assert [one.text for one in platform.begun if not one.cancelled] == ["one"]
+
+
+async def test_what_comes_is_none_of_what_is_just_leaving(held: World, platform: HeldPlatform) -> None:
+    passes(held, "one", "two")
+    held.engine.lose(the_user, 5)
+    held.engine.gain([item(11, "other", user=OTHER)], [])
+    platform.answer(ServerTrouble("send", status=503), first=1)
+    await held.clock.advance(100)
+    assert platform.in_progress == ["other"]
+
+
 async def test_a_commit_that_is_told_after_a_loss_changes_nothing(
     held: World, platform: HeldPlatform
 ) -> None:
