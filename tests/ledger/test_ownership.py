@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from botkit.ledger.postgresql.database import connect
+from botkit.ledger.postgresql.database import connect, in_one_round_trip
 from botkit.ledger.postgresql.ownership import SESSION
+from botkit.testing.waiting import until
 from tests.postgresql import Server
 
 
@@ -20,3 +21,17 @@ from tests.postgresql import Server
 def test_the_server_ends_it_after_five_seconds_of_silence(postgresql: Server, limit: str, shown: str) -> None:
     with connect(postgresql.url, "owner of a test", settings=SESSION) as connection:
         assert connection.execute(f"SHOW {limit}").fetchone() == (shown,)
+
+
+def test_the_server_also_ends_it_when_the_last_that_it_heard_is_a_commit(postgresql: Server) -> None:
+    def lives() -> bool:
+        query = "SELECT FROM pg_stat_activity WHERE application_name = 'botkit owner silent'"
+        return witness.execute(query).fetchone() is not None
+
+    with connect(postgresql.url, "witness") as witness:
+        silent = connect(postgresql.url, "owner silent", settings={"idle_session_timeout": 200})
+        with in_one_round_trip(silent):
+            silent.execute("BEGIN")
+            silent.execute("COMMIT")
+        until(lambda: not lives(), "until the server ends the session")
+        silent.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 
 from botkit.errors import LedgerUnusable
@@ -95,6 +97,23 @@ def connect(
         )
     except psycopg.Error as error:
         raise unreachable(url, error) from None  # the driver's own message may quote the URL
+
+
+class _Pipeline(psycopg.Pipeline):
+    """One that ends with its Sync.
+
+    psycopg sends a Flush after it, which stops the server's idle_session_timeout until the next statement (seen with PostgreSQL
+    18): a process that stands still from then on would keep its locks.
+    """
+
+    def _fetch_gen(self, *, flush: bool) -> PQGen[None]:
+        return super()._fetch_gen(flush=False)
+
+
+def in_one_round_trip(connection: Connection) -> AbstractContextManager[psycopg.Pipeline]:
+    """What is executed within is sent together."""
+    connection._pipeline = _Pipeline(connection)
+    return connection.pipeline()
 
 
 def address(url: str) -> str:

@@ -12,7 +12,7 @@ from botkit.handoff.conversation import ConversationId
 from botkit.ledger import codec
 from botkit.ledger.batch import Batch
 from botkit.ledger.memory import Stored
-from botkit.ledger.postgresql.database import Connection
+from botkit.ledger.postgresql.database import Connection, in_one_round_trip
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import shard_of
 
@@ -46,7 +46,7 @@ def write(connection: Connection, batch: Batch, rows: Rows) -> int:
     if not statements:
         return 0
     dropped: psycopg.Cursor[tuple[Any, ...]] | None = None
-    with connection.pipeline():
+    with in_one_round_trip(connection):
         connection.execute("BEGIN")
         for name, columns in statements:
             cursor = connection.execute(SQL[name], columns)
