@@ -1,0 +1,101 @@
+"""Several services on one PostgreSQL store: when one goes, or another comes, the conversations go on elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from botkit.testing.waiting import until
+from tests.faults.services import PATIENT, Process, configuration
+from tests.faults.stage import Stage, Talk
+from tests.postgresql import Server
+
+HALF, THIRD = '"owned": 32', '"owned": 22'
+"""What a service logs that has a half, or a third, of the shards."""
+
+
+@dataclass
+class Services:
+    """Two services on one store; the platform's hooks go to the first."""
+
+    path: Path
+    stage: Stage
+    first: Process
+    second: Process
+    talks: list[Talk] = field(default_factory=list)
+
+    @property
+    def log(self) -> Path:
+        return self.path.parent / "serve.log"
+
+    def are_received(self, *others: Process) -> bool:
+        """Whether each conversation has a stream, in one service."""
+        running = [one for one in (self.first, self.second, *others) if one.process.poll() is None]
+        return sum(streams(service) for service in running) == len(self.talks)
+
+    def each_side_speaks(self, text: str) -> None:
+        for talk in self.talks:
+            talk.types(f"typed {text}")
+            talk.agent_says(f"said {text}")
+
+    def everything_arrives(self) -> None:
+        for talk in self.talks:
+            talk.both_sides_have_everything()
+            assert talk.acknowledged(talk.typed[-1])
+
+
+def streams(service: Process) -> float:
+    """The number of agent sessions that the service listens to."""
+    return service.metric("botkit_receivers")
+
+
+@pytest.fixture
+def services(stage: Stage, postgresql: Server, tmp_path: Path) -> Iterator[Services]:
+    path = configuration(tmp_path, stage, changes=PATIENT)
+    server = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(server | {"store": {"url": postgresql.empty()}}))
+    with Process(path, stage) as first, Process(path, stage) as second:
+        stage.hooks_go_to(first.url)
+        services = Services(path, stage, first, second)
+        until(lambda: services.log.read_text().count(HALF) == 2, "until each has half", seconds=20)
+        while len(services.talks) < 4 or not (streams(first) and streams(second)):
+            talk = stage.new_user()
+            talk.talks()
+            services.talks.append(talk)
+            until(services.are_received)
+        services.each_side_speaks("at first")
+        services.everything_arrives()
+        yield services
+
+
+def test_conversations_go_on_when_their_service_is_killed(services: Services) -> None:
+    services.each_side_speaks("just before")
+    services.second.kill()
+    services.each_side_speaks("after it")
+    for talk in services.talks:
+        talk.last_words_have_arrived()
+        assert list(dict.fromkeys(talk.shown())) == talk.said
+        assert list(dict.fromkeys(talk.arrived())) == talk.typed
+    repeated = sum(len(talk.shown()) - len(talk.said) for talk in services.talks)
+    assert repeated <= services.first.metric("botkit_possible_duplicates_total")
+    until(services.are_received)
+
+
+def test_conversations_move_to_a_service_that_comes_and_back_when_it_goes(services: Services) -> None:
+    with Process(services.path, services.stage) as third:
+        services.stage.hooks_go_to(services.first.url)
+        services.each_side_speaks("while they move")
+        until(lambda: services.log.read_text().count(THIRD) == 2)
+        services.each_side_speaks("after it")
+        services.everything_arrives()
+        until(lambda: services.are_received(third))
+        services.each_side_speaks("just before it goes")
+    services.each_side_speaks("after it has gone")
+    services.everything_arrives()
+    until(services.are_received)
+    for service in (services.first, services.second):
+        assert service.metric("botkit_possible_duplicates_total") == 0
