@@ -47,7 +47,7 @@ Taken = Callable[[Mapping[int, tuple[int, Input]]], None]
 """Called with the inputs that were written down, by id, each with its shard, before anybody is notified of them."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Given:
     """An input on its way in."""
 
@@ -202,7 +202,8 @@ class Door:
                 first[one.key] = one
         new, ids = self._insert(list(first.values()))
         stored += ids
-        known += [one for one in first.values() if one not in new]
+        if len(new) < len(first):
+            known += [one for one in first.values() if one not in new]
         if known:
             stored += self._again(known)
         return stored
@@ -219,7 +220,10 @@ class Door:
         stored = list(zip(ids, shards, strict=True))
         self._taken(
             {
-                item_id: (shard, replace(one.input, event=one.event))
+                item_id: (
+                    shard,
+                    one.input if one.event is one.input.event else replace(one.input, event=one.event),
+                )
                 for one, (item_id, shard) in zip(new, stored, strict=True)
             }
         )
@@ -286,10 +290,10 @@ def _given(input: Input, receipt: Receipt[Committed]) -> _Given:
     return _Given(input, event, key or f"~{uuid4().hex}", receipt, input_to_bytes(input, event))
 
 
-def _columns(given: Sequence[_Given]) -> dict[str, list[Any]]:
+def _columns(given: Sequence[_Given]) -> dict[str, Any]:
     return {
         "keys": [one.key for one in given],
-        "ats": [float(one.event.at) for one in given],
+        "at": max((float(one.event.at) for one in given), default=0.0),
         "sessions": [committed_with(original_of(one.event)) for one in given],
         "shards": [one.shard for one in given],
         "bots": [one.input.conversation_id.bot_id for one in given],
@@ -300,5 +304,5 @@ def _columns(given: Sequence[_Given]) -> dict[str, list[Any]]:
         "inputs": [one.data for one in given],
         "components": [one.input.hook.component_id if one.input.hook is not None else None for one in given],
         "bodies": [one.input.hook.body if one.input.hook is not None else None for one in given],
-        "awaited": [one.awaited for one in given],
+        "awaited": [place for place, one in enumerate(given, 1) if one.awaited],
     }

@@ -37,7 +37,7 @@ from botkit.ledger.postgresql.ownership import Ownership
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.rows import decision_to_bytes, input_from_row
 from botkit.ledger.postgresql.shards import shard_of
-from botkit.ledger.postgresql.writing import Rows
+from botkit.ledger.postgresql.writing import KeysSeen, Rows
 from botkit.ledger.receipts import Receipt
 from botkit.ledger.waiting import Waiting
 from botkit.observability.events import get_logger
@@ -474,9 +474,16 @@ class Owner:
                 connection.execute(SQL["fail_inputs"], ([one.row],))
 
     def _commit_together(self, connection: Connection, wanted: Sequence[_Taken]) -> None:
-        decided = self._decided(connection, wanted)
+        keys = [unique_key(one.input) if one.row is None else "" for one in wanted]
+        decided = self._decided(wanted, keys, {})
         try:
-            dropped = writing.write(connection, decided.batch, decided.rows)
+            try:
+                # Keys are rarely repeated: storing them tells.
+                dropped = writing.write(connection, decided.batch, decided.rows)
+            except KeysSeen:
+                seen = connection.execute(SQL["seen_keys"], ([key for key in keys if key],)).fetchall()
+                decided = self._decided(wanted, keys, dict(seen))
+                dropped = writing.write(connection, decided.batch, decided.rows)
         except INPUTS_FAULT:
             raise
         except LOST:
@@ -491,12 +498,10 @@ class Owner:
         self._tell(decided)
         self._notify(connection, decided.rows)
 
-    def _decided(self, connection: Connection, wanted: Sequence[_Taken]) -> _Decided:
-        keys = [unique_key(one.input) if one.row is None else "" for one in wanted]
-        named = [key for key in keys if key]
-        seen: dict[str, str | None] = (
-            dict(connection.execute(SQL["seen_keys"], (named,)).fetchall()) if named else {}
-        )
+    def _decided(
+        self, wanted: Sequence[_Taken], keys: Sequence[str], seen: Mapping[str, str | None]
+    ) -> _Decided:
+        """Decide on all inputs. `seen`: those of their keys that were committed before, each with what it was committed with."""
         decided = _Decided(Batch(self._decide, self.remembered, self._ids))
         for one, key in zip(wanted, keys, strict=True):
             if one.row is not None and (shard := self._elsewhere(decided.batch, one)) is not None:

@@ -7,13 +7,11 @@
 -- order of its place. It returns the keys that are new, and the ids and shards of their rows, in the order of the ids.
 WITH given AS (
     SELECT * FROM unnest(
-        %(keys)b::text[], %(ats)b::double precision[], %(sessions)b::text[], %(shards)b::smallint[], %(bots)b::text[],
-        %(names)b::text[], %(channels)b::text[], %(inputs)b::bytea[], %(components)b::text[], %(bodies)b::bytea[],
-        %(awaited)b::boolean[]
-    ) WITH ORDINALITY
-    AS g (key, at, session, shard, bot_id, names, channel, input, component_id, body, awaited, place)
+        %(keys)b::text[], %(sessions)b::text[], %(shards)b::smallint[], %(bots)b::text[], %(names)b::text[],
+        %(channels)b::text[], %(inputs)b::bytea[], %(components)b::text[], %(bodies)b::bytea[]
+    ) WITH ORDINALITY AS g (key, session, shard, bot_id, names, channel, input, component_id, body, place)
 ), fresh AS (
-    INSERT INTO inbox (key, at, session) SELECT key, at, session FROM given ORDER BY key
+    INSERT INTO inbox (key, at, session) SELECT key, %(at)s, session FROM given ORDER BY key
     ON CONFLICT (key) DO NOTHING RETURNING key
 ), stored AS (
     INSERT INTO inputs (shard, input, component_id, body, awaited)
@@ -22,7 +20,7 @@ WITH given AS (
         WHERE n.bot_id = given.bot_id AND n.name = ANY (string_to_array(given.names, chr(30)))
         AND (n.channel IN (given.channel, '') OR given.channel = '')
         ORDER BY n.user_id LIMIT 1
-    ), given.shard), given.input, given.component_id, given.body, given.awaited
+    ), given.shard), given.input, given.component_id, given.body, given.place = ANY (%(awaited)s::int[])
     FROM given JOIN fresh USING (key) ORDER BY given.place
     RETURNING id, shard
 )
@@ -53,7 +51,14 @@ SELECT id FROM inputs WHERE shard = ANY (%b::smallint[]) AND rank IS NULL AND NO
 
 -- name: insert_keys
 INSERT INTO inbox (key, at, session) SELECT * FROM unnest(%b::text[], %b::double precision[], %b::text[])
-ON CONFLICT (key) DO NOTHING
+
+-- name: insert_new_keys
+-- It fails by a division by zero if one of so many keys was there before.
+WITH fresh AS (
+    INSERT INTO inbox (key, at, session) SELECT * FROM unnest(%b::text[], %b::double precision[], %b::text[])
+    ON CONFLICT (key) DO NOTHING RETURNING key
+)
+SELECT 1 / (count(*) = %s)::int FROM fresh
 
 -- name: delete_inputs
 DELETE FROM inputs WHERE id = ANY (%b::bigint[])

@@ -17,6 +17,10 @@ from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import shard_of
 
 
+class KeysSeen(Exception):
+    """Some keys of the batch were committed before; nothing of it was written."""
+
+
 @dataclass(slots=True)
 class Rows:
     """The consequences of a batch for the rows of `inputs`, and the places of its effects."""
@@ -40,30 +44,36 @@ def write(connection: Connection, batch: Batch, rows: Rows) -> int:
         The number of effects that lost their lane, in which nothing is delivered any more.
 
     Raises:
+        KeysSeen: a key was committed before, although it was not decided as seen. Nothing of it is durable.
         psycopg.Error: nothing of it is durable, unless the connection was lost: then nobody knows.
     """
-    statements = list(_statements(batch, rows))
-    if not statements:
-        return 0
-    dropped: psycopg.Cursor[tuple[Any, ...]] | None = None
-    with in_one_round_trip(connection):
-        connection.execute("BEGIN")
-        for name, columns in statements:
-            cursor = connection.execute(SQL[name], columns)
-            if name == "drop_lanes":
-                dropped = cursor
-        connection.execute("COMMIT")
-    return dropped.rowcount if dropped is not None else 0
+    statements = _statements(batch, rows)
+    cursors = []
+    try:
+        if len(statements) == 1:
+            cursors = [connection.execute(SQL[name], columns) for name, columns in statements]
+        elif statements:
+            with in_one_round_trip(connection):
+                connection.execute("BEGIN")
+                cursors = [connection.execute(SQL[name], columns) for name, columns in statements]
+                connection.execute("COMMIT")
+    except psycopg.errors.DivisionByZero as error:
+        if len(statements) > 1:
+            connection.execute("ROLLBACK")
+        raise KeysSeen from error
+    return sum(
+        cursor.rowcount for (name, _), cursor in zip(statements, cursors, strict=True) if name == "drop_lanes"
+    )
 
 
-def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[list[Any]]]]:
-    found: list[tuple[str, Sequence[list[Any]]]] = []
+def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
+    found: list[tuple[str, Sequence[Any]]] = []
 
-    def add(name: str, given: Sequence[Sequence[Any]]) -> None:
+    def add(name: str, given: Sequence[Sequence[Any]], *more: object) -> None:
         if given:
-            found.append((name, [list(column) for column in zip(*given, strict=True)]))
+            found.append((name, [*(list(column) for column in zip(*given, strict=True)), *more]))
 
-    add("insert_keys", sorted(batch.keys.values()))
+    add("insert_new_keys", sorted(batch.keys.values()), len(batch.keys))
     if batch.dropped:
         found.append(("drop_lanes", [list(batch.dropped)]))
     add("insert_effects", [_effect(rows.ranks[item_id], *one) for item_id, one in batch.outbox.items()])
