@@ -17,11 +17,13 @@ T = TypeVar("T")
 class Receipt(Generic[T]):
     """Calls a function with the outcome. The input may be dropped until its commit begins."""
 
-    __slots__ = ("_dropped", "_then")
+    __slots__ = ("_dropped", "_then", "settled")
 
     def __init__(self, then: Callable[[T | Exception], None]) -> None:
         self._then = then
         self._dropped = False
+        self.settled = False
+        """Whether the outcome was told."""
 
     def drop(self) -> None:
         """Drop the input. Has no effect if its commit has begun."""
@@ -33,6 +35,7 @@ class Receipt(Generic[T]):
 
     def settle(self, outcome: T | Exception) -> None:
         """The outcome; told once. What the function raises is logged: it must not end the thread that commits."""
+        self.settled = True
         try:
             self._then(outcome)
         except Exception as error:  # noqa: BLE001 - the other inputs of the commit have to be told
@@ -46,6 +49,7 @@ class FutureReceipt(Receipt[T]):
 
     def __init__(self, future: Future[T]) -> None:
         self._future = future
+        self.settled = False
 
     def drop(self) -> None:
         self._future.cancel()
@@ -54,6 +58,7 @@ class FutureReceipt(Receipt[T]):
         return self._future.running() or self._future.set_running_or_notify_cancel()
 
     def settle(self, outcome: T | Exception) -> None:
+        self.settled = True
         if isinstance(outcome, Exception):
             self._future.set_exception(outcome)
         else:

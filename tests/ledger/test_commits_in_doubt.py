@@ -8,16 +8,18 @@ from typing import Any
 import psycopg
 import pytest
 
+from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.effects import PassToBot
 from botkit.handoff.events import Event, UserMessage
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.postgresql import owner
-from botkit.ledger.postgresql.door import LOOK, Door
+from botkit.ledger.postgresql.door import LOOK, Door, _given
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.owner import Owner
 from botkit.ledger.postgresql.shards import SHARDS
+from botkit.ledger.receipts import Receipt
 from botkit.testing.waiting import until
 from tests.postgresql import Server
 
@@ -50,8 +52,12 @@ def ledger(
 
 
 def _says(ledger: PostgresLedger, text: str) -> Committed:
+    return ledger.submit(_input(text)).result(10)
+
+
+def _input(text: str) -> Input:
     event = UserMessage(key=text, at=Instant(1.0), text=text, agent_transfer=None)
-    return ledger.submit(Input(ADA, event, HookBody(text.encode()))).result(10)
+    return Input(ADA, event, HookBody(text.encode()))
 
 
 def _breaks_once(method: Callable[..., Any], *, after: bool) -> Callable[..., Any]:
@@ -83,6 +89,43 @@ def test_a_hook_is_decided_before_the_next_one_of_its_user(
     assert not _says(ledger, "second").duplicate
     until(lambda: "second" in decided, "for the second to be decided")
     assert decided == ["first", "second"]
+
+
+def test_a_repeated_hook_whose_process_died_before_it_told_is_decided_before_the_next_one(
+    ledger: PostgresLedger, decided: list[str | None], postgresql: Server
+) -> None:
+    dies = Door(postgresql.url, taken=lambda _: None, answers=lambda *_: None)
+    dies._store([_given(_input("first"), Receipt(lambda _: None))])
+    dies._disconnect()
+    assert _says(ledger, "first").duplicate
+    _says(ledger, "second")
+    until(lambda: "second" in decided, "for the second to be decided")
+    assert decided == ["first", "second"]
+
+
+def test_an_owner_that_loses_the_connection_tells_the_relay_of_every_input(
+    ledger: PostgresLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes, takes_doors = ledger._owner._waiting.take, ledger._owner._from_doors
+    taken: list[Any] = []
+    asked: list[None] = []
+
+    def take(*arguments: Any) -> Any:
+        asked.append(None)
+        taken[:] = takes(*arguments)
+        return taken
+
+    def from_doors(connection: Any) -> Any:
+        if taken:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return takes_doors(connection)
+
+    monkeypatch.setattr(ledger._owner._waiting, "take", take)
+    monkeypatch.setattr(ledger._owner, "_from_doors", from_doors)
+    ledger._owner._waiting.ring()
+    until(lambda: asked)
+    with pytest.raises(LedgerError, match="cannot be reached"):
+        ledger.submit(Input(ADA, None, completes=(1,))).result(10)
 
 
 def test_an_owner_that_was_told_to_look_takes_nothing_that_came_later_before() -> None:

@@ -158,7 +158,7 @@ class Door:
         while True:
             try:
                 stored = self._store(given)
-                self._notify(stored, in_doubt=any(one.in_doubt for one in given))
+                self._notify(stored, look=any(one.in_doubt or one.duplicate for one in given))
                 break
             except INPUTS_FAULT:
                 raise
@@ -254,19 +254,20 @@ class Door:
             one.duplicate = one not in new
         return ids
 
-    def _notify(self, stored: Sequence[tuple[int, int]], *, in_doubt: bool) -> None:
+    def _notify(self, stored: Sequence[tuple[int, int]], *, look: bool) -> None:
         """Tell the owners, in a transaction that does not wait for the disk: the server lets one at a time notify.
 
-        After an attempt in doubt, inputs may be there whose ids are not known here. They must be found before their users' next
-        ones, which may be sent as soon as these are acknowledged.
+        After an attempt in doubt, and of hooks that are repeated because their process died, inputs may be there of which nobody
+        was notified. Owners have to `look` for them before their users' next ones, which may be sent as soon as these are
+        acknowledged.
         """
-        if not stored and not in_doubt:
+        if not stored and not look:
             return
         if self._notifier is None:
             self._notifier = connect(
                 self._url, "notifier", settings={"synchronous_commit": "off"}, pooled=self._pooled
             )
-        text = LOOK if in_doubt else ",".join([f"{item_id}:{shard}" for item_id, shard in stored])
+        text = LOOK if look else ",".join([f"{item_id}:{shard}" for item_id, shard in stored])
         self._notifier.execute(SQL["tell"], (INPUTS_CHANNEL, text))
 
     def _disconnect(self) -> None:

@@ -33,6 +33,8 @@ class Listener:
         self._told = told
         self._missed = missed
         self._stop = threading.Event()
+        self._listens = True
+        """False from the loss of a connection on, so that the log says it once."""
         self._thread = threading.Thread(target=self._run, name="botkit-listener", daemon=True)
 
     def start(self) -> None:
@@ -50,12 +52,15 @@ class Listener:
                 with connect(self._url, "listener") as connection:
                     self._listen(connection)
             except (LOST, LedgerError) as error:
-                _log.warning("notifications_lost", error=type(error).__name__)
+                if self._listens:
+                    _log.warning("notifications_lost", error=type(error).__name__)
+                self._listens = False
                 self._stop.wait(_RETRY_SECONDS)
 
     def _listen(self, connection: Connection) -> None:
         for channel in self._told:
             connection.execute(composed.SQL("LISTEN {}").format(composed.Identifier(channel)))
+        self._listens = True
         self._missed()
         while not self._stop.is_set():
             for one in connection.notifies(timeout=_LOOK_SECONDS):

@@ -140,6 +140,8 @@ class Owner:
         self._in_doubt: set[int] = set()
         """Shards of the commit during which the connection was lost."""
         self._lost_at: float | None = None
+        self._said = ""
+        """Why there is no connection, as the log says."""
         self._light: dict[int, _Light] = {}
         self._light_of: dict[ConversationId, set[int]] = {}
         self._rank = 0
@@ -236,10 +238,10 @@ class Owner:
                 try:
                     self._serve()
                 except (LOST, LedgerError) as error:
-                    _log.error(
-                        "store_lost",
-                        reason=str(error) if isinstance(error, LedgerError) else type(error).__name__,
-                    )
+                    reason = str(error) if isinstance(error, LedgerError) else type(error).__name__
+                    if reason != self._said:
+                        _log.error("store_lost", reason=reason)
+                        self._said = reason
                 except Exception as error:  # noqa: BLE001 - a defect must not end the thread
                     _log.critical("owner_failed", error=where(error))
                 self._disconnected()
@@ -265,20 +267,27 @@ class Owner:
                     self._find_missed(connection)
                     next_look = time.monotonic() + LOOK_SECONDS
                 wait = 0.0 if self._hints else max(0.0, min(next_turn, next_look) - time.monotonic())
-                queued = self._waiting.take(MAX_IN_BATCH, wait)
-                self._commit(
-                    connection, [*self._from_doors(connection), *self._from_relay(connection, queued)]
-                )
-                if self._closed and not queued:
+                if not self._take(connection, wait) and self._closed:
                     self._leave(connection, set(self._own.shards), told=False)
                     return
+
+    def _take(self, connection: Connection, wait: float) -> int:
+        """Commit what has come; the number of inputs of the relay among it. Each of them is told of its outcome in any case."""
+        queued = self._waiting.take(MAX_IN_BATCH, wait)
+        try:
+            self._commit(connection, [*self._from_doors(connection), *self._from_relay(connection, queued)])
+        except Exception:
+            for one in queued:
+                _refuse_for_now(one)
+            raise
+        return len(queued)
 
     def _connected(self, connection: Connection) -> None:
         """Carry on with the shards that nobody else has had meanwhile; their effects, streams and timers have stayed here."""
         gone = self._own.connected(connection, in_doubt=self._in_doubt)
         self._in_doubt.clear()
         self._lose(gone)
-        self._lost_at = None
+        self._lost_at, self._said = None, ""
         self.look()
         self.working = True
 
@@ -342,10 +351,7 @@ class Owner:
             deadline = time.monotonic() + LEAVE_SECONDS
             while not let_go.done() and time.monotonic() < deadline:
                 # Results of what was in progress are committed meanwhile, and what concerns other shards.
-                queued = self._waiting.take(MAX_IN_BATCH, 0.05)
-                self._commit(
-                    connection, [*self._from_doors(connection), *self._from_relay(connection, queued)]
-                )
+                self._take(connection, 0.05)
                 self._own.ping(connection)
             self._leaving = frozenset()
         self._own.release(connection, shards)
@@ -653,6 +659,7 @@ def _refuse_for_now(one: _Queued) -> None:
 
 def _fail(one: _Queued, error: LedgerError) -> None:
     if isinstance(one, _Sweep):
-        one.done.set_exception(error)
-    elif one[1].begins():
+        if not one.done.done():
+            one.done.set_exception(error)
+    elif not one[1].settled and one[1].begins():
         one[1].settle(error)

@@ -1,0 +1,68 @@
+"""What the log says while PostgreSQL is away: each thing once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from botkit.errors import LedgerUnusable
+from botkit.ledger.memory import PayloadCache
+from botkit.ledger.postgresql import listener, owner
+from botkit.ledger.postgresql.database import unreachable
+from botkit.ledger.postgresql.listener import Listener
+from botkit.ledger.postgresql.owner import Owner
+from botkit.testing.waiting import until
+
+URL = "postgresql://botkit@127.0.0.1:1/botkit"
+ATTEMPTS = 5
+
+
+def _away(attempts: list[None]) -> Callable[..., Any]:
+    def connect(*_: Any, **__: Any) -> Any:
+        attempts.append(None)
+        raise LedgerUnusable("the store cannot be reached", "start PostgreSQL")
+
+    return connect
+
+
+def test_an_owner_says_once_that_the_store_is_lost(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempts: list[None] = []
+    monkeypatch.setattr(owner, "connect", _away(attempts))
+    monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.0)
+    one = Owner(URL, member="a", decide=lambda *_: None, local={}, payloads=PayloadCache())  # type: ignore
+    one.start(lambda _: None, None, lambda _: None)
+    until(lambda: len(attempts) >= ATTEMPTS)
+    one.close(clean=True)
+    assert caplog.text.count("store_lost") == 1
+
+
+def test_a_listener_says_once_that_it_hears_nothing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    attempts: list[None] = []
+    monkeypatch.setattr(listener, "connect", _away(attempts))
+    monkeypatch.setattr(listener, "_RETRY_SECONDS", 0.0)
+    one = Listener(URL, {}, missed=lambda: None)
+    one.start()
+    until(lambda: len(attempts) >= ATTEMPTS)
+    one.close()
+    assert caplog.text.count("notifications_lost") == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "fix"),
+    [
+        ("the database system is starting up", "wait until the server has started"),
+        ("the database system is not yet accepting connections", "wait until the server has started"),
+        ('role "botkit" does not exist', "correct user and password"),
+        ('permission denied for database "botkit"', "check store.url"),
+    ],
+)
+def test_what_a_server_says_leads_to_its_own_fix(said: str, fix: str) -> None:
+    error = psycopg.OperationalError(f'connection to server at "127.0.0.1", port 1 failed: FATAL:  {said}')
+    assert fix in unreachable(URL, error).fix
