@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from botkit.ledger.postgresql.database import connect, in_one_round_trip
-from botkit.ledger.postgresql.ownership import SESSION
+from botkit.ledger.postgresql.migrations import migrate
+from botkit.ledger.postgresql.ownership import SESSION, Ownership
 from botkit.testing.waiting import until
 from tests.postgresql import Server
 
@@ -35,3 +36,35 @@ def test_the_server_also_ends_it_when_the_last_that_it_heard_is_a_commit(postgre
             silent.execute("COMMIT")
         until(lambda: not lives(), "until the server ends the session")
         silent.close()
+
+
+def test_only_the_shards_that_are_left_after_a_cut_off_are_not_left_in_good_order(postgresql: Server) -> None:
+    url = postgresql.empty()
+    with connect(url, "start") as connection:
+        migrate(connection)
+    with connect(url, "owner one") as first, connect(url, "owner two") as second:
+        one, two = Ownership("one"), Ownership("two")
+        one.add(list(one.claim(first, [1, 2])))
+        one.clean = False
+        one.release(first, {1})
+        one.release(first, {2})
+        assert two.claim(second, [1, 2]) == {1: False, 2: True}
+
+
+def test_a_process_keeps_the_shards_that_nobody_has_had_since_its_connection_was_lost(
+    postgresql: Server,
+) -> None:
+    url = postgresql.empty()
+    with connect(url, "start") as connection:
+        migrate(connection)
+    one, two = Ownership("one"), Ownership("two")
+    with connect(url, "owner one") as lost:
+        one.add(list(one.claim(lost, [1, 2, 3, 4])))
+    with connect(url, "owner two") as other:
+        two.add(list(two.claim(other, [2, 3])))
+        two.release(other, {3})
+        with connect(url, "owner one") as again:
+            assert one.connected(again, in_doubt={4}) == {2, 3, 4}
+            assert one.shards == {1}
+            # Shard 3 is free, and not locked by whoever has asked for it in vain.
+            assert set(two.claim(other, [1, 2, 3, 4])) == {2, 3, 4}

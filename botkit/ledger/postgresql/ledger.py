@@ -67,7 +67,6 @@ class PostgresLedger:
             missed=self._missed,
         )
         self._idle: deque[Connection] = deque()
-        self._expects_repeats = False
         self._started = self._closed = False
         self._lock = threading.Lock()
 
@@ -89,7 +88,7 @@ class PostgresLedger:
 
     def expect_repeats(self) -> None:
         """See `interface.Ledger.expect_repeats`."""
-        self._expects_repeats = True
+        self._owner.expect_repeats()
 
     def close(self) -> None:
         """See `interface.Ledger.close`. The shards are free for other processes at once."""
@@ -98,7 +97,7 @@ class PostgresLedger:
                 return
             self._closed = True
         self._door.close()
-        self._owner.close(clean=not self._expects_repeats)
+        self._owner.close()
         self._listener.close()
         self._awaited.close()
         while self._idle:

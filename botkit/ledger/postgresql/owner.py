@@ -219,13 +219,12 @@ class Owner:
         """Whether commits succeed."""
         return self._thread.is_alive() and self.working and self._listener_works
 
-    def close(self, *, clean: bool) -> None:
-        """Commit what is queued, let go of the shards, and stop.
+    def expect_repeats(self) -> None:
+        """See `interface.Ledger.expect_repeats`: the shards that are left next are not left in good order."""
+        self._own.clean = False
 
-        Args:
-            clean: nothing was cut off that the next owner might repeat.
-        """
-        self._own.clean = clean
+    def close(self) -> None:
+        """Commit what is queued, let go of the shards, and stop."""
         self._closed = True
         self._waiting.close()
         self._thread.join()
@@ -379,7 +378,7 @@ class Owner:
     @property
     def _active(self) -> Set[int]:
         """The shards whose inputs are decided here."""
-        return self._own.shards - self._leaving
+        return self._own.shards - self._leaving if self._leaving else self._own.shards
 
     # --- inputs ----------------------------------------------------------------------------------------------------------
 

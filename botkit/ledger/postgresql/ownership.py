@@ -111,6 +111,7 @@ class Ownership:
         if self.clean and shards:
             connection.execute(SQL["leave_clean"], (sorted(shards),))
         connection.execute(SQL["release"], {"shards": sorted(shards), "lock": LOCK})
+        self.clean = True
 
     def disconnected(self) -> None:
         """The session has ended, and with it the locks; nothing may be attempted until there is another."""
