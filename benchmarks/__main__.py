@@ -33,6 +33,11 @@ SIZES = {"quick": QUICK, "long": LONG}
     help="Measure this checkout of BotKit too, such as the version before.",
 )
 @click.option(
+    "--postgresql",
+    metavar="URL",
+    help="Measure a store on this PostgreSQL server too; its user has to be allowed to make databases.",
+)
+@click.option(
     "--profile",
     is_flag=True,
     help="Print what the processor time of a hook and of an agent's message is spent on, and nothing else.",
@@ -67,6 +72,7 @@ def main(
     only: tuple[str, ...],
     peer: Path | None,
     against: Path | None,
+    postgresql: str | None,
     profile: bool,
     repeat: int,
     to_json: Path | None,
@@ -82,7 +88,7 @@ def main(
         if from_json
         else {"machine": described(), "runs": repeat, "results": {}}
     )
-    groups = measurements(SIZES.get(size or "", NORMAL), peer=peer, against=against)
+    groups = measurements(SIZES.get(size or "", NORMAL), peer=peer, against=against, postgresql=postgresql)
     for group in only or (() if from_json else GROUPS):
         measured["results"] |= _measured(groups[group], repeat if group in COMPARED else 1)
         if to_json:

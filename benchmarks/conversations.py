@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.database import new_database
 from benchmarks.machine import LOAD_CORE, SERVICE_CORE, cpu_seconds, rss_bytes
 from benchmarks.processes import Process, configure, pinned, service
 from benchmarks.rows import percentile
@@ -48,14 +49,22 @@ HELD = Receiving("held", {"receive": "stream", "poll_interval": "2s"}, listening
 """Cold: the service has to find out first that streams are held."""
 
 
-def run_service(receiving: Receiving, plan: Plan, tree: Path | None = None) -> dict[str, Any]:
+def run_on_postgresql(plan: Plan, server_url: str) -> dict[str, Any]:
+    """Measure the service with a store on PostgreSQL, and streams. Returns the result of `_measure`."""
+    with new_database(server_url) as database:
+        return run_service(STREAM, plan, store_url=database.url)
+
+
+def run_service(
+    receiving: Receiving, plan: Plan, tree: Path | None = None, *, store_url: str | None = None
+) -> dict[str, Any]:
     """Measure the service of this checkout or another; the clouds are always this one's. Returns the result of `_measure`."""
     with (
         tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder,
         pinned(LOAD_CORE, "benchmarks.clouds", receiving.desk) as clouds,
     ):
         system = json.loads(clouds.line())["system"]
-        configuration = configure(Path(folder), {**system, **receiving.settings})
+        configuration = configure(Path(folder), {**system, **receiving.settings}, store_url=store_url)
         with service(configuration, tree) as (process, port):
 
             def open_conversations(count: int) -> float:

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from benchmarks.database import new_database
 from benchmarks.machine import LOAD_CORE, SERVICE_CORE, cpu_seconds, peak_rss_bytes
 from benchmarks.processes import (
     BOT_ID,
@@ -35,6 +36,20 @@ def run_service(seconds: float, tree: Path | None = None) -> dict[str, Any]:
     """Measure ``botkit serve`` of this checkout or another. Returns the result of `_measured`."""
     with tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder:
         return _measured(service(configure(Path(folder)), tree), seconds, relayed=True)
+
+
+def run_on_postgresql(seconds: float, server_url: str) -> dict[str, Any]:
+    """Measure ``botkit serve`` with a store on PostgreSQL.
+
+    Returns:
+        The result of `_measured`, with ``server_cpu_us_per_hook``: the processor time of PostgreSQL's processes per hook.
+    """
+    with tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder, new_database(server_url) as database:
+        used = database.server_seconds()
+        serving = service(configure(Path(folder), store_url=database.url))
+        result = _measured(serving, seconds, relayed=True)
+        spent = database.server_seconds() - used
+        return result | {"server_cpu_us_per_hook": spent / result["acknowledged"] * 1e6}
 
 
 def run_mounted(server: str, seconds: float) -> dict[str, Any]:

@@ -69,6 +69,12 @@ def cpu_seconds(pid: int) -> float:
     return total / _TICKS
 
 
+def cpu_seconds_of_ended_children(pid: int) -> float:
+    """User and system time of the children of a process that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[13]) + int(fields[14])) / _TICKS
+
+
 def voluntary_switches(pid: int) -> int:
     """How often the threads of a process and its children gave up their core to wait for something."""
     total = 0

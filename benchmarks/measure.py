@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import breakdown, hooks, streams
-from benchmarks.conversations import HELD, LIVE_CHAT, POLL, STREAM, Plan, run_bridge, run_service
+from benchmarks.conversations import (
+    HELD,
+    LIVE_CHAT,
+    POLL,
+    STREAM,
+    Plan,
+    run_bridge,
+    run_on_postgresql,
+    run_service,
+)
 from benchmarks.handlers import TurnPlan, compare
 
 
@@ -62,13 +71,29 @@ LONG = replace(NORMAL, stream=replace(NORMAL.stream, idle_seconds=240))
 
 Measure = Callable[[], dict[str, Any]]
 
-COMPARED = frozenset({"hooks", "stream"})
+COMPARED = frozenset({"hooks", "stream", "postgresql"})
 """The groups in which programs are compared, and therefore take turns in several rounds."""
-GROUPS = ("hooks", "handlers", "backlog", "streams", "stream", "poll", "held", "live-chat", "profile")
+GROUPS = (
+    "hooks",
+    "handlers",
+    "backlog",
+    "streams",
+    "stream",
+    "poll",
+    "held",
+    "live-chat",
+    "postgresql",
+    "profile",
+)
+"""``postgresql`` measures nothing without a server."""
 
 
 def measurements(
-    size: Size, *, peer: Path | None = None, against: Path | None = None
+    size: Size,
+    *,
+    peer: Path | None = None,
+    against: Path | None = None,
+    postgresql: str | None = None,
 ) -> Mapping[str, Mapping[str, Measure]]:
     """The measurements of each of `GROUPS` by name.
 
@@ -78,6 +103,7 @@ def measurements(
         size: the size of each.
         peer: a checkout of Kore's Node BotKit, measured too.
         against: another checkout of this project, measured too.
+        postgresql: the URL of a server whose user may make databases; the service is measured with a store there too.
     """
     seconds, floor = size.hook_seconds, size.floor_seconds
     hook_group: dict[str, Measure] = {"hooks": lambda: hooks.run_service(seconds)}
@@ -96,6 +122,14 @@ def measurements(
         "posts-carrier": lambda: hooks.run_posts("carrier", floor),
         "posts-aiohttp": lambda: hooks.run_posts("aiohttp", floor),
     }
+    postgresql_group: dict[str, Measure] = {}
+    if postgresql is not None:
+        postgresql_group = {
+            "hooks-postgresql": lambda: hooks.run_on_postgresql(seconds, postgresql),
+            "hooks-sqlite": lambda: hooks.run_service(seconds),
+            "stream-postgresql": lambda: run_on_postgresql(size.stream, postgresql),
+            "stream-sqlite": lambda: run_service(STREAM, size.stream),
+        }
     stream_group["bridge"] = lambda: run_bridge("miaw", size.bridge)
     return {
         "hooks": hook_group,
@@ -116,5 +150,6 @@ def measurements(
             "live-chat": lambda: run_service(LIVE_CHAT, size.live_chat),
             "live-chat-bridge": lambda: run_bridge("live-chat", size.live_chat_bridge),
         },
+        "postgresql": postgresql_group,
         "profile": {"profile": lambda: breakdown.run(seconds, size.stream)},
     }

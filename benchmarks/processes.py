@@ -188,8 +188,10 @@ def _answers(url: str) -> bool:
         return False
 
 
-def configure(folder: Path, system: Mapping[str, object] = _UNUSED_SYSTEM) -> Path:
-    """Write a configuration with one bot and one agent system, and the store in `folder`. Returns the server's file."""
+def configure(
+    folder: Path, system: Mapping[str, object] = _UNUSED_SYSTEM, *, store_url: str | None = None
+) -> Path:
+    """Write a configuration with one bot and one agent system, and by default a store in `folder`. Returns the server's file."""
     bot = {
         "version": 1,
         "bot": {"id": BOT_ID, "name": "Bench"},
@@ -199,7 +201,7 @@ def configure(folder: Path, system: Mapping[str, object] = _UNUSED_SYSTEM) -> Pa
     }
     server = {
         "version": 1,
-        "store": {"url": f"sqlite:///{folder / 'botkit.db'}"},
+        "store": {"url": store_url or f"sqlite:///{folder / 'botkit.db'}"},
         "security": {"insecure_http": True},
         "bots": ["bots/*.yaml"],
     }

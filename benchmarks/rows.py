@@ -10,8 +10,8 @@ from typing import Any, Literal
 Results = Mapping[str, Any]
 """By name of the measurement, see `measure.measurements`."""
 
-Reference = Literal["floor", "Node", "before", "normal"]
-"""The machine's own limit; Kore's Node BotKit; another version of this project; the same process without a fault."""
+Reference = Literal["floor", "Node", "before", "normal", "SQLite"]
+"""The machine's limit; Kore's Node BotKit; another version of this project; the same process without a fault, or on SQLite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Row:
         node: the result of Kore's Node BotKit.
         before: the result of another version of this project.
         normal: the result of the same process without a fault.
+        sqlite: the result with a store on SQLite.
         spread: the first and third quartile, if `value` is a median.
     """
 
@@ -47,11 +48,18 @@ class Row:
     node: float | None = None
     before: float | None = None
     normal: float | None = None
+    sqlite: float | None = None
     spread: tuple[float, float] | None = None
 
     def reference(self, name: Reference) -> float | None:
         """What the result is compared with; None if it was not measured."""
-        return {"floor": self.floor, "Node": self.node, "before": self.before, "normal": self.normal}[name]
+        return {
+            "floor": self.floor,
+            "Node": self.node,
+            "before": self.before,
+            "normal": self.normal,
+            "SQLite": self.sqlite,
+        }[name]
 
     @property
     def met(self) -> bool | None:
@@ -81,6 +89,7 @@ def rows(results: Results) -> list[Row]:
         *_streams(results),
         *_latency(results),
         *_cost(results),
+        *_postgresql(results),
     ]
 
 
@@ -299,6 +308,33 @@ def _received(results: Results, receiving: _Receiving, key: str, what: str, unit
             floor=_getter(results.get(receiving.floor))(key),
             before=_getter(results.get(receiving.before))(key),
         )
+
+
+_ON_POSTGRESQL: Sequence[tuple[str, str, str, str, Aim | None]] = (
+    (
+        "hooks",
+        "through_per_second",
+        "hooks relayed, durable, on PostgreSQL",
+        "/s",
+        Aim(0.75, "SQLite", at_least=True),
+    ),
+    ("hooks", "ack_p50_ms", "  acknowledgement p50, 32 connections", "ms", None),
+    ("hooks", "ack_p99_ms", "  acknowledgement p99, 32 connections", "ms", None),
+    ("hooks", "cpu_us_per_hook", "  processor time per hook", "µs", Aim(1.1, "SQLite")),
+    ("hooks", "server_cpu_us_per_hook", "  processor time of PostgreSQL per hook", "µs", Aim(150)),
+    ("stream", "p50_ms", "agent to user, stream, on PostgreSQL, p50", "ms", None),
+    ("stream", "p99_ms", "agent to user, stream, on PostgreSQL, p99", "ms", None),
+    ("stream", "cpu_ms_per_message", "  processor time per agent message", "ms", None),
+    ("stream", "kilobytes", "memory a conversation, on PostgreSQL", "KB", Aim(40)),
+    ("stream", "open_seconds", "time to open them, on PostgreSQL", "s", None),
+)
+
+
+def _postgresql(results: Results) -> Iterator[Row]:
+    for group, key, what, unit, aim in _ON_POSTGRESQL:
+        measured, beside = results.get(f"{group}-postgresql"), results.get(f"{group}-sqlite")
+        if measured:
+            yield Row(what, measured[key], unit, aim=aim, sqlite=_getter(beside)(key))
 
 
 def _getter(measured: Mapping[str, float] | None) -> Callable[[str], float | None]:

@@ -13,7 +13,7 @@ _WIDTH = 150
 """The width in files and pipes."""
 
 _NONE = "–"
-_HEADS = ("measure", "here", "aim", "met", "floor", "Node", "before", "normal")
+_HEADS = ("measure", "here", "aim", "met", "floor", "Node", "before", "normal", "SQLite")
 """In parentheses behind a reference: this measure divided by it."""
 
 
@@ -79,6 +79,7 @@ def _cells(row: Row) -> dict[str, str]:
         "Node": _compared(row.value, row.node),
         "before": _compared(row.value, row.before),
         "normal": _compared(row.value, row.normal),
+        "SQLite": _compared(row.value, row.sqlite),
     }
 
 

@@ -37,7 +37,7 @@ def test_an_owner_says_once_that_the_store_is_lost(
     one = Owner(URL, member="a", decide=lambda *_: None, local={}, payloads=PayloadCache())  # type: ignore
     one.start(lambda _: None, None, lambda _: None)
     until(lambda: len(attempts) >= ATTEMPTS)
-    one.close(clean=True)
+    one.close()
     assert caplog.text.count("store_lost") == 1
 
 
