@@ -16,11 +16,13 @@ from urllib.parse import urlsplit
 from botkit.errors import CallError, HostNotAllowed
 from botkit.http.values import Response
 
+_AFTER_ORIGIN = re.compile(r"[/?][!-\"$-\[\]-~]*")  # printable ASCII without '#' and '\'
 _URL = re.compile(
     r"(?P<origin>(?P<scheme>https?)://(?P<host>[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?\.?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?)"
-    r"(?:[/?][!-\"$-\[\]-~]*)?",  # printable ASCII without '#' and '\'
+    rf"(?:{_AFTER_ORIGIN.pattern})?",
     re.IGNORECASE,
 )
+_SHORTEST_ORIGIN = len("http://a")
 _HOST_AND_PORT = re.compile(r"(.+?)\.?(:[0-9]+)?")
 _SLASHES_OF_ORIGIN = 2
 _DEFAULT_PORT = {"http": "80", "https": "443"}
@@ -58,13 +60,9 @@ class AllowedHosts:
         # The hot path: calls differ in the last segment, a requestId. Letters and digits after a checked folder change nothing.
         if folder in self._folders and name.isalnum() and name.isascii() and len(url) <= _MAX_URL:
             return
-        match = _URL.fullmatch(url) if len(url) <= _MAX_URL else None
-        if match is None:
-            fix = "correct the address: https://host/path, without user, blanks, backslashes or a fragment"
-            raise HostNotAllowed(what, detail="not a plain http(s) URL", fix=fix)
-        if (origin := match["origin"]) not in self._known:
-            self._check_origin(match["scheme"].lower(), _canonical(match["host"]), match["port"], what)
-            _remember(self._known, origin)
+        origin = url[: url.find("/", _SHORTEST_ORIGIN)]
+        if origin not in self._known or len(url) > _MAX_URL or not _AFTER_ORIGIN.fullmatch(url, len(origin)):
+            origin = self._check_all(url, what)
         if len(folder) >= len(origin):
             _remember(self._folders, folder)
 
@@ -94,6 +92,17 @@ class AllowedHosts:
         except HostNotAllowed:
             return False
         return True
+
+    def _check_all(self, url: str, what: str) -> str:
+        """Check a URL, and remember its origin, which is returned."""
+        match = _URL.fullmatch(url) if len(url) <= _MAX_URL else None
+        if match is None:
+            fix = "correct the address: https://host/path, without user, blanks, backslashes or a fragment"
+            raise HostNotAllowed(what, detail="not a plain http(s) URL", fix=fix)
+        if (origin := match["origin"]) not in self._known:
+            self._check_origin(match["scheme"].lower(), _canonical(match["host"]), match["port"], what)
+            _remember(self._known, origin)
+        return origin
 
     def _check_origin(self, scheme: str, host: str, port: str | None, what: str) -> None:
         if scheme == "http" and not self._insecure_http:
