@@ -132,16 +132,18 @@ class Multi:
         self._soon = False
         if self._closed:
             return
-        self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-        self._collect()
+        _, running = self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        self._collect(running)
 
     def _on_ready(self) -> None:
+        running = len(self._transfers)
         for descriptor, events in self._sockets.ready():
-            self._multi.socket_action(descriptor, events)
-        self._collect()
+            _, running = self._multi.socket_action(descriptor, events)
+        self._collect(running)
 
-    def _collect(self) -> None:
-        more = 1
+    def _collect(self, running: int) -> None:
+        """Tell of the transfers that have ended, if there are any: libcurl says how many are still running."""
+        more = int(running != len(self._transfers))
         while more:
             more, succeeded, failed = self._multi.info_read()
             for curl in succeeded:

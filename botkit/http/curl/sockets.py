@@ -9,14 +9,16 @@ from __future__ import annotations
 import select
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
 from selectors import DefaultSelector
 
 READ, WRITE = 1, 2
 """As libcurl's POLL_IN and POLL_OUT, its CSELECT_IN and CSELECT_OUT, and the events of `selectors`."""
 
 if sys.platform == "linux":
-    _MASKS = (0, select.EPOLLIN, select.EPOLLOUT, select.EPOLLIN | select.EPOLLOUT)
+    _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
+    _MASKS = (0, _IN, _OUT, _IN | _OUT)
+    _MAX_READY = 64
+    """Max sockets of one look; the next one finds the others. `poll` makes room for as many events, at each call."""
 
     class Sockets:
         """What is watched, and what of it is ready."""
@@ -29,10 +31,11 @@ if sys.platform == "linux":
 
         def watch(self, descriptor: int, events: int) -> None:
             """Watch a socket for reading and writing (READ, WRITE or both), from now on or differently than before."""
-            if self._watched.get(descriptor) == events:
+            before = self._watched.get(descriptor)
+            if before == events:
                 return
             try:
-                if descriptor in self._watched:
+                if before is not None:
                     self._epoll.modify(descriptor, _MASKS[events])
                 else:
                     self._epoll.register(descriptor, _MASKS[events])
@@ -42,14 +45,17 @@ if sys.platform == "linux":
 
         def forget(self, descriptor: int) -> None:
             """Watch a socket no longer. Has no effect on one that is not watched."""
-            if self._watched.pop(descriptor, None) is not None:
-                with suppress(OSError):  # It is closed already.
-                    self._epoll.unregister(descriptor)
+            if self._watched.pop(descriptor, None) is None:
+                return
+            try:
+                self._epoll.unregister(descriptor)
+            except OSError:
+                return  # It is closed already.
 
         def ready(self) -> Iterable[tuple[int, int]]:
             """Each socket that is ready now, with its events. An error makes it ready for both."""
-            for descriptor, mask in self._epoll.poll(0, len(self._watched) or 1):
-                events = (READ if mask & ~select.EPOLLOUT else 0) | (WRITE if mask & ~select.EPOLLIN else 0)
+            for descriptor, mask in self._epoll.poll(0, _MAX_READY):
+                events = (READ if mask & ~_OUT else 0) | (WRITE if mask & ~_IN else 0)
                 yield descriptor, events & self._watched.get(descriptor, 0)
 
 else:
