@@ -13,11 +13,11 @@ from botkit.errors import LedgerBusy, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.effects import PassToBot
-from botkit.handoff.events import Event
+from botkit.handoff.events import Event, PositionAdvanced
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.sqlite.ledger import MAX_IN_BATCH, SqliteLedger
 from botkit.testing.waiting import async_until
-from tests.ledger.ledger_stage import BOT, Choked, Outcomes, SqliteStage, rules
+from tests.ledger.ledger_stage import BOT, SESSION, Choked, Outcomes, SqliteStage, rules
 
 ADA = ConversationId(BOT, "u-ada")
 
@@ -49,6 +49,20 @@ def test_an_input_on_which_the_rules_failed_may_be_repeated(stage: SqliteStage) 
     assert isinstance(stage.ledger.submit(input).exception(10), Choked)
     stage.decide = lambda conversation, event: Decision(conversation, (PassToBot(),))
     assert not stage.submit(input).duplicate
+
+
+def test_the_key_of_an_event_of_a_stream_is_looked_up_only_if_it_was_committed_before(
+    stage: SqliteStage,
+) -> None:
+    streamed = Input(
+        ADA, PositionAdvanced(key=f"{SESSION}/e1", at=Instant(1.0), session_id=SESSION, position="7")
+    )
+    ran: list[str] = []
+    stage.ledger._writer.set_trace_callback(ran.append)
+    assert not stage.submit(streamed).duplicate
+    assert not [one for one in ran if "FROM inbox" in one]
+    assert stage.submit(streamed).duplicate
+    assert [one for one in ran if "FROM inbox" in one]
 
 
 def test_a_second_ledger_on_the_same_file_is_refused(stage: SqliteStage) -> None:

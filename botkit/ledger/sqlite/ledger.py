@@ -369,11 +369,12 @@ class SqliteLedger:
     def _commit_together(self, wanted: Sequence[_Queued]) -> None:
         keys = [unique_key(input) for input, _ in wanted]
         try:
-            # Hooks are rarely repeated: storing their keys tells. What the agents' side lists is repeated often: it is looked up.
+            # Hooks are rarely repeated, nor are events of a stream, which have a position: storing their keys tells. What the
+            # agents' side lists is repeated often: it is looked up.
             listed = [
                 key
                 for (input, _), key in zip(wanted, keys, strict=True)
-                if isinstance(input.event, FromAgents)
+                if isinstance(input.event, FromAgents) and not input.event.position
             ]
             try:
                 batch, outcomes, grown = self._write(wanted, keys, listed)

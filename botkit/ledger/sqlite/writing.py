@@ -77,7 +77,7 @@ def delete_conversations(connection: sqlite3.Connection, ids: Sequence[Conversat
 
 def pages(batch: Batch) -> int:
     """About how many pages `write` has written."""
-    hooks = [item.hook for item, *_ in batch.outbox.values() if item.hook is not None]
+    hooks = [item.hook for item, _, _ in batch.outbox.values() if item.hook is not None]
     hooks += [hook for hook, _ in batch.payloads.values()]
     return 8 + sum([1 + len(hook.body) // PAGE_BYTES for hook in hooks]) + len(batch.changes)
 
