@@ -120,6 +120,31 @@ async def test_an_event_waits_until_the_one_before_it_is_durable(world: World) -
     assert len(world.ledger.held) == 1
 
 
+async def test_the_stream_is_read_on_while_an_event_is_committed(world: World) -> None:
+    stream = await listening(world)
+    world.ledger.holding = True
+    for entry in ("e1", "e2", "e3"):
+        stream.say(said(entry, entry))
+    await async_until(lambda: stream.queue.qsize() == 1)
+    for _ in range(3):
+        await async_until(lambda: len(world.ledger.held) == 1)
+        world.ledger.release()
+        await settle()
+    assert texts(world) == ["e1", "e2", "e3"]
+
+
+async def test_a_loss_is_reported_after_an_event_that_the_store_could_not_commit_at_once(
+    world: World,
+) -> None:
+    stream = await listening(world)
+    world.ledger.failures.append(LedgerError("disk full"))
+    stream.say(said("e1", "one"))
+    stream.error(AccessExpired("listen", status=401))
+    await settle()
+    await world.clock.advance(1)
+    assert [type(event) for event in world.ledger.events] == [AgentSaid, AgentsLost]
+
+
 async def test_an_event_that_the_store_could_not_commit_is_submitted_again_before_the_next(
     world: World,
 ) -> None:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 from msgspec.structs import replace
 
 from botkit.agents import AgentSystem
-from botkit.errors import AccessExpired, CallError, ConversationClosed, Unreachable
+from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
 from botkit.handoff.conversation import Access, ConversationId, Phase
 from botkit.handoff.events import (
     AgentJoined,
@@ -32,7 +33,7 @@ from botkit.observability.events import get_logger
 from botkit.observability.failures import Failure, failure_of
 from botkit.relay.clock import Clock
 from botkit.relay.journal import Journal
-from botkit.relay.ledger_client import LedgerClient
+from botkit.relay.ledger_client import LedgerClient, Outcome
 
 _log = get_logger("botkit.relay")
 
@@ -82,6 +83,18 @@ class AgentEventWriter:
         """Submit events in order; returns when all are durable."""
         async with self._lock:
             await self._write(events)
+
+    async def begin(self, events: Sequence[FromAgents]) -> None:
+        """`write`, but a single event may not be durable yet: what is written next waits for it."""
+        if len(events) != 1:
+            await self.write(events)
+            return
+        await self._lock.acquire()
+        (event,) = events
+        if self._is_passed_over(event):
+            self._lock.release()
+        else:
+            self.ledger.submit_then(self._input(event), partial(self._ended, event))
 
     async def reconcile(self, system: AgentSystem, streamed: Sequence[FromAgents] = ()) -> bool:
         """Read the list from its last mark, and write it together with events of the stream.
@@ -139,7 +152,8 @@ class AgentEventWriter:
         lost = AgentsLost(
             key=f"lost/{self.session_id}", at=self.clock.now(), session_id=self.session_id, why=why
         )
-        await self.ledger.submit(Input(self.conversation_id, lost))
+        async with self._lock:
+            await self.ledger.submit(Input(self.conversation_id, lost))
 
     def names(self) -> dict[str, Any]:
         """The members of a log line about this session; see `Journal.names`."""
@@ -183,34 +197,46 @@ class AgentEventWriter:
 
     async def _write(self, events: Iterable[FromAgents]) -> None:
         for event in _without_overtaken(events):
-            if event.key and event.key in self._recent:
-                self._advance(event)
-                continue
-            if self._is_no_news(event) and self._held < _MAX_HELD_POSITIONS:
-                # It changes only the position, and the next durable event carries a later one. After a crash in between,
-                # these events are read again.
-                self._held += 1
-                self._advance(event)
-                continue
             # One by one: if one commit failed and the next succeeded, two events would swap places.
-            # The cast: an agent system yields subclasses of FromAgents, and those are all events.
-            committed = await self.ledger.submit(Input(self.conversation_id, cast(Event, event)))
-            self._held = 0
-            if event.key:
-                self._recent = (*self._recent[1 - _REMEMBERED_KEYS :], event.key)
-            self._advance(event)
-            if isinstance(event, AgentSaid) and event.automated:
-                characters = len(event.content.text)
-                _log.info(
-                    "organization_wrote", session=self.session_id, characters=characters, **self.names()
-                )
-            if committed is not None:
-                session = committed.conversation.session
-                self.is_over = session is None or session.id != self.session_id
-                self._is_settled = (
-                    session is not None and session.phase is not Phase.ABSENT and not session.doubt
-                )
-                self.on_committed(event, committed)
+            if not self._is_passed_over(event):
+                self._written(event, await self.ledger.submit(self._input(event)))
+
+    def _input(self, event: FromAgents) -> Input:
+        # The cast: an agent system yields subclasses of FromAgents, and those are all events.
+        return Input(self.conversation_id, cast(Event, event))
+
+    def _is_passed_over(self, event: FromAgents) -> bool:
+        """Whether the event needs no commit; then only the position advances."""
+        if not event.key or event.key not in self._recent:
+            if not self._is_no_news(event) or self._held >= _MAX_HELD_POSITIONS:
+                return False
+            # It changes only the position, and the next durable event carries a later one. After a crash in between, these
+            # events are read again.
+            self._held += 1
+        self._advance(event)
+        return True
+
+    def _ended(self, event: FromAgents, outcome: Outcome) -> None:
+        """The commit of `begin` has ended."""
+        self._lock.release()
+        # If the ledger is closed, the receiver is stopped, and the next process reads the event again.
+        if not isinstance(outcome, LedgerClosed):
+            self._written(event, outcome)
+
+    def _written(self, event: FromAgents, committed: Committed | None) -> None:
+        """The event is durable, or the rules have failed on it."""
+        self._held = 0
+        if event.key:
+            self._recent = (*self._recent[1 - _REMEMBERED_KEYS :], event.key)
+        self._advance(event)
+        if isinstance(event, AgentSaid) and event.automated:
+            characters = len(event.content.text)
+            _log.info("organization_wrote", session=self.session_id, characters=characters, **self.names())
+        if committed is not None:
+            session = committed.conversation.session
+            self.is_over = session is None or session.id != self.session_id
+            self._is_settled = session is not None and session.phase is not Phase.ABSENT and not session.doubt
+            self.on_committed(event, committed)
 
     def _is_no_news(self, event: FromAgents) -> bool:
         """Whether an event changes only the position. A search for an agent is news only after one has left, or in doubt."""

@@ -168,7 +168,7 @@ class StreamReceiver(Receiver):
                 if now >= self._next_list or any_end(events):
                     await self._reconcile(events)
                 elif events:
-                    await self.writer.write(events)
+                    await self.writer.begin(events)
                 del batch, events  # Otherwise they stay in memory while the stream is silent.
                 if proof is not None:
                     self._held(now, opened_at=self._health.opened_at, proof=proof)
