@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from botkit.errors import LedgerError
 from botkit.ledger.postgresql.database import connect, in_one_round_trip
-from botkit.ledger.postgresql.migrations import migrate
+from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, version_of
 from botkit.ledger.postgresql.ownership import SESSION, Ownership
+from botkit.ledger.postgresql.server import examine
 from botkit.testing.waiting import until
 from tests.postgresql import Server
 
@@ -68,3 +70,47 @@ def test_a_process_keeps_the_shards_that_nobody_has_had_since_its_connection_was
             assert one.shards == {1}
             # Shard 3 is free, and not locked by whoever has asked for it in vain.
             assert set(two.claim(other, [1, 2, 3, 4])) == {2, 3, 4}
+
+
+def test_shards_that_a_newer_version_has_written_are_left_to_it(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = postgresql.empty()
+    with connect(url, "start") as connection:
+        migrate(connection)
+    newer, older = Ownership("newer"), Ownership("older")
+    with connect(url, "owner newer") as session, connect(url, "owner older") as other:
+        with monkeypatch.context() as patched:
+            patched.setattr("botkit.ledger.postgresql.ownership.FORMAT", 2)
+            newer.add(list(newer.claim(session, [1])))
+            newer.release(session, {1})
+        assert set(older.claim(other, [1, 2])) == {2}
+        assert set(older.claim(other, [1])) == set()
+        assert caplog.text.count("shards_of_newer_version") == 1
+        # It has not locked the shard either.
+        assert set(newer.claim(session, [2])) == set()
+        monkeypatch.setattr("botkit.ledger.postgresql.ownership.FORMAT", 2)
+        assert set(newer.claim(session, [1])) == {1}
+
+
+def test_a_program_goes_on_with_a_newer_schema_that_it_can_live_with(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgresql.empty()
+    more = "-- usable from version 1\nALTER TABLE answers ADD COLUMN remark text"
+    with connect(url, "start") as connection:
+        with monkeypatch.context() as patched:
+            patched.setattr("botkit.ledger.postgresql.migrations.MIGRATIONS", (*MIGRATIONS, more))
+            migrate(connection)
+        migrate(connection)
+        assert version_of(connection) == len(MIGRATIONS) + 1
+        examine(connection)
+        only = more.replace("version 1", "version 2")
+        with monkeypatch.context() as patched:
+            patched.setattr(
+                "botkit.ledger.postgresql.migrations.MIGRATIONS",
+                (*MIGRATIONS, more, only.replace("remark", "more")),
+            )
+            migrate(connection)
+        with pytest.raises(LedgerError, match="run the newer BotKit"):
+            migrate(connection)

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence, Set
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import SHARDS
+from botkit.observability.events import get_logger
+
+_log = get_logger("botkit.ledger")
 
 IDLE_SECONDS = 5.0
 """The server ends a session that has been silent for so long: that of a process which stands still."""
@@ -23,6 +26,9 @@ SESSION: dict[str, str | int] = {
     "tcp_user_timeout": int(IDLE_SECONDS * 1000),
     "synchronous_commit": "on",
 }
+FORMAT = 1
+"""The format of what an owner writes in columns that only programs read: states, effects, inputs. It grows when a version writes
+what the one before cannot read; fields that the one before ignores are no new format."""
 LOCK = 0x426F744B
 """The class of the advisory locks: "BotK"."""
 
@@ -37,6 +43,7 @@ class Ownership:
         """Whether shards that are left now are left in good order."""
         self._heard = -math.inf
         self._connected = 0.0
+        self._warned = False
 
     def connected(self, connection: Connection, *, in_doubt: Set[int] = frozenset()) -> frozenset[int]:
         """A session has begun: lock again what this process had.
@@ -52,7 +59,12 @@ class Ownership:
         self.ping(connection)
         wanted, had = sorted(self.shards - in_doubt), self.shards
         if wanted:
-            got = {shard for (shard,) in connection.execute(SQL["claim"], {"shards": wanted, "lock": LOCK})}
+            got = {
+                shard
+                for (shard,) in connection.execute(
+                    SQL["claim"], {"shards": wanted, "lock": LOCK, "format": FORMAT}
+                )
+            }
             mine = {
                 shard
                 for shard, owner, clean in connection.execute(SQL["last_owners"])
@@ -93,12 +105,16 @@ class Ownership:
 
     def claim(self, connection: Connection, shards: Sequence[int]) -> Mapping[int, bool]:
         """Lock shards. Returns those that it got, each with whether its last owner left it in good order."""
-        rows = connection.execute(SQL["claim"], {"shards": list(shards), "lock": LOCK}).fetchall()
+        rows = connection.execute(
+            SQL["claim"], {"shards": list(shards), "lock": LOCK, "format": FORMAT}
+        ).fetchall()
         got = [shard for (shard,) in rows]
+        if len(got) < len(shards):
+            self._warn_of_newer(connection)
         if not got:
             return {}
         clean = {shard: left for shard, _, left in connection.execute(SQL["last_owners"])}
-        connection.execute(SQL["own"], {"shards": got, "owner": self._member})
+        connection.execute(SQL["own"], {"shards": got, "owner": self._member, "format": FORMAT})
         return {shard: clean.get(shard, True) for shard in got}
 
     def add(self, shards: Sequence[int]) -> None:
@@ -120,6 +136,15 @@ class Ownership:
     def lost(self) -> None:
         """Others may have had everything for a while."""
         self.shards = frozenset()
+
+    def _warn_of_newer(self, connection: Connection) -> None:
+        """Log once that nobody of this version can own some shards."""
+        (newer,) = connection.execute(SQL["newer_shards"], (FORMAT,)).fetchone() or (0,)
+        if newer and not self._warned:
+            _log.error(
+                "shards_of_newer_version", shards=newer, fix="start a process of the newer version again"
+            )
+        self._warned = bool(newer)
 
     def _was_here(self, connection: Connection, shard: int) -> bool:
         owners = {number: (owner, clean) for number, owner, clean in connection.execute(SQL["last_owners"])}

@@ -135,7 +135,11 @@ SELECT
     now() - pg_postmaster_start_time() < interval '5 seconds'
 
 -- name: claim
-SELECT shard FROM unnest(%(shards)s::int[]) AS shard WHERE pg_try_advisory_lock(%(lock)s, shard)
+-- The inner query is a whole of its own (OFFSET 0), so that no lock is taken of a shard that is not wanted.
+SELECT shard FROM (
+    SELECT shard FROM unnest(%(shards)s::int[]) AS shard
+    WHERE shard NOT IN (SELECT s.shard FROM shards AS s WHERE s.format > %(format)s) OFFSET 0
+) AS readable WHERE pg_try_advisory_lock(%(lock)s, shard)
 
 -- name: release
 SELECT pg_advisory_unlock(%(lock)s, shard) FROM unnest(%(shards)s::int[]) AS shard
@@ -143,9 +147,13 @@ SELECT pg_advisory_unlock(%(lock)s, shard) FROM unnest(%(shards)s::int[]) AS sha
 -- name: last_owners
 SELECT shard, owner, clean FROM shards
 
+-- name: newer_shards
+SELECT count(*) FROM shards WHERE format > %s
+
 -- name: own
-INSERT INTO shards (shard, owner, clean) SELECT shard, %(owner)s, false FROM unnest(%(shards)s::int[]) AS shard
-ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner, clean = false
+INSERT INTO shards (shard, owner, clean, format)
+SELECT shard, %(owner)s, false, %(format)s FROM unnest(%(shards)s::int[]) AS shard
+ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner, clean = false, format = excluded.format
 
 -- name: leave_clean
 UPDATE shards SET clean = true WHERE shard = ANY (%s::int[])

@@ -11,7 +11,7 @@ import psycopg
 
 from botkit.errors import LedgerUnusable
 from botkit.ledger.postgresql.database import Connection, reason
-from botkit.ledger.postgresql.migrations import MIGRATIONS, version_of
+from botkit.ledger.postgresql.migrations import MIGRATIONS, usable_from, version_of
 from botkit.ledger.postgresql.queries import SQL
 
 OLDEST = 14
@@ -120,7 +120,7 @@ def _faults_of_tables(connection: Connection, server: _Facts) -> Iterator[Ledger
             "name the user that has made them in store.url, or give this one all rights on them",
         )
         return
-    if stored > len(MIGRATIONS):
+    if usable_from(connection) > len(MIGRATIONS):
         yield LedgerUnusable(
             f"the store was written by a newer BotKit (schema {stored}, this one knows {len(MIGRATIONS)})",
             "run the newer BotKit, or name another database in store.url",

@@ -1,3 +1,5 @@
+-- usable from version 1
+
 CREATE TABLE meta (
     name text PRIMARY KEY,
     value text NOT NULL
@@ -100,11 +102,13 @@ CREATE TABLE story (
 );
 CREATE INDEX story_beginnings ON story (ref) WHERE kind = 'transfer';
 
--- Who owns a shard is said by an advisory lock. This says who owned it last, and whether that one left it in good order.
+-- Who owns a shard is said by an advisory lock. This says who owned it last, whether that one left it in good order, and in which
+-- format it wrote: no older program owns it after that.
 CREATE TABLE shards (
     shard smallint PRIMARY KEY,
     owner text NOT NULL,
-    clean boolean NOT NULL
+    clean boolean NOT NULL,
+    format smallint NOT NULL DEFAULT 1
 );
 
 -- Outcomes that the submitter of an input waits for, until it has read them.
