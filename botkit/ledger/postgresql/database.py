@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,6 +11,9 @@ from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 
 from botkit.errors import LedgerUnusable
+
+# It warns of each pipeline with an error, which every repeated event is.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 

@@ -463,7 +463,7 @@ class Owner:
             self._commit_together(connection, wanted)
         except INPUTS_FAULT as error:
             # One input cannot be stored and must not fail the others.
-            connection.execute("ROLLBACK") if connection.info.transaction_status else None
+            connection.rollback()
             _log.error("commit_not_writable", inputs=len(wanted), error=where(error))
             for one in wanted:
                 self._commit_alone(connection, one)
@@ -472,7 +472,7 @@ class Owner:
         try:
             self._commit_together(connection, [one])
         except INPUTS_FAULT as error:
-            connection.execute("ROLLBACK") if connection.info.transaction_status else None
+            connection.rollback()
             if one.receipt is not None:
                 one.receipt.settle(error)
             if one.row is not None:

@@ -58,8 +58,8 @@ def write(connection: Connection, batch: Batch, rows: Rows) -> int:
                 cursors = [connection.execute(SQL[name], columns) for name, columns in statements]
                 connection.execute("COMMIT")
     except psycopg.errors.DivisionByZero as error:
-        if len(statements) > 1:
-            connection.execute("ROLLBACK")
+        # Not a statement of ours: psycopg has to forget the statements that it believes to be prepared.
+        connection.rollback()
         raise KeysSeen from error
     return sum(
         cursor.rowcount for (name, _), cursor in zip(statements, cursors, strict=True) if name == "drop_lanes"
