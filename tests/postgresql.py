@@ -105,10 +105,9 @@ class Server:
 
     def empty(self) -> str:
         """Take everything out of the database, and end the connections to it. Returns its URL."""
+        others = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
         with psycopg.connect(self.url, autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+            connection.execute(f"SELECT pg_terminate_backend(pid) {others}")
+            until(lambda: connection.execute(f"SELECT count(*) {others}").fetchone() == (0,))
             connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         return self.url

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import shutil
+import sqlite3
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -214,6 +216,14 @@ class Stage(ABC):
     def submit(self, input: Input) -> Committed:
         """Submit an input, and wait for its consequences."""
 
+    def submit_together(self, inputs: Sequence[Input]) -> Sequence[Committed]:
+        """Submit inputs at once, of which each is about one conversation; what follows from each."""
+        before = len(self.news())
+        accepted = [future.result(10) for future in self.submit_all(*inputs)]
+        self.settle()
+        news = iter(self.news()[before:])
+        return [one if one.duplicate else next(news) for one in accepted]
+
     def submit_all(self, *inputs: Input) -> list[Future[Committed]]:
         return [self.ledger.submit(one) for one in inputs]
 
@@ -247,6 +257,14 @@ class Stage(ABC):
     @abstractmethod
     def paused(self) -> AbstractContextManager[None]:
         """Hooks that are submitted meanwhile wait, and share one commit."""
+
+    @abstractmethod
+    def crash(self) -> None:
+        """Kill it without any end, and start it again."""
+
+    @abstractmethod
+    def count_keys(self) -> int:
+        """How many keys of inputs are stored."""
 
     @abstractmethod
     def break_store(self) -> None:
@@ -325,6 +343,20 @@ class SqliteStage(Stage):
             yield
         finally:
             go_on.set()
+
+    def crash(self) -> None:
+        """Go on with a copy of the files as they are now."""
+        former = self.path
+        self.path = former.with_name(f"after-{former.name}")
+        for suffix in ("", "-wal"):
+            if (source := Path(f"{former}{suffix}")).exists():
+                shutil.copyfile(source, f"{self.path}{suffix}")
+        self.reopen()
+
+    def count_keys(self) -> int:
+        with closing(sqlite3.connect(self.path)) as connection:
+            (keys,) = connection.execute("SELECT count(*) FROM inbox").fetchone()
+        return keys
 
     def break_store(self) -> None:
         (pages,) = self.ledger._writer.execute("PRAGMA page_count").fetchone()

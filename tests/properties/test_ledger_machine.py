@@ -1,4 +1,4 @@
-"""Core and SQLite ledger against a model that is nothing but dictionaries, with crashes at any point.
+"""Core and ledger, on each kind of store, against a model that is nothing but dictionaries, with crashes at any point.
 
 Hooks, agents' events, results of effects, repeats, failing commits and crashes come in any order. No acknowledged input is
 lost, none is decided twice, every lane keeps its order, and after a crash the store says exactly what the model says.
@@ -7,23 +7,22 @@ lost, none is decided twice, every lane keeps its order, and after a crash the s
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import tempfile
 import uuid
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from unittest.mock import patch
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import Access, Conversation, ConversationId, Instant
 from botkit.handoff.decide import decide
+from botkit.handoff.decision import Decision
 from botkit.handoff.effects import (
     AskRouting,
     OpenAccess,
@@ -59,6 +58,9 @@ from botkit.handoff.events import (
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.sqlite.store import Store
+from tests.ledger.ledger_stage import SqliteStage, Stage
+from tests.ledger.postgresql_stage import PostgresqlStage
+from tests.postgresql import Server
 from tests.properties.ledger_model import RULES, Model, Row, Writer
 
 BOT = "st-1"
@@ -70,39 +72,37 @@ PEOPLE = st.sampled_from(["ada", "bob", "eve"])
 class Ledgers(RuleBasedStateMachine):
     """A few people with a few names, channels and sessions each. Rules that carry out heads of lanes play the relay."""
 
+    stage: Stage
+
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp(prefix="ledger-machine-"))
         self.model = Model()
         self.said: list[Input] = []
         self.decided: list[Conversation] = []
-        self.told: list[Committed] = []
         self.clock = 1_000.0
         self.numbers = iter(range(1, 1_000_000))
-        self.lives = 0
-        Writer.fails = ""
-        self.ledger = self.start(self.folder / "0.db")
 
     def teardown(self) -> None:
-        self.stop()
-        shutil.rmtree(self.folder)
+        try:
+            self.compare_with_what_was_told()
+        finally:
+            self.stage.finish()
 
-    def stop(self) -> None:
-        """Close the ledger; the relay must have been told of every decision once, in order."""
-        self.ledger.close()
-        assert [one.conversation for one in self.told if not one.duplicate] == self.decided
+    def compare_with_what_was_told(self) -> None:
+        """The relay must have been told of every decision once, in order, since the last start."""
+        self.stage.settle()
+        told = [one.conversation for one in self.stage.news() if not one.duplicate]
+        assert told == self.decided
+        self.forget_what_was_told()
 
-    def start(self, path: Path) -> SqliteLedger:
-        self.path = path
-        ledger = SqliteLedger(
-            f"sqlite:///{path}",
-            lambda conversation, event: decide(RULES, conversation, event),
-            lock_timeout_seconds=0,
-        )
-        writer = Store.writer
-        with patch.object(Store, "writer", lambda store: Writer(writer(store))):
-            ledger.start(self.told.extend)
-        return ledger
+    def forget_what_was_told(self) -> None:
+        self.stage.relay.told.clear()
+        self.decided.clear()
+
+    def has_started_again(self) -> None:
+        """A start may tell again of messages that are passed on."""
+        self.stage.settle()
+        self.forget_what_was_told()
 
     # --- making inputs
 
@@ -195,8 +195,7 @@ class Ledgers(RuleBasedStateMachine):
     # --- giving them to both
 
     def submit(self, input: Input, settled: Sequence[Row] = ()) -> None:
-        committed = self.ledger.submit(input).result(10)
-        self.same(input, committed, settled)
+        self.same(input, self.stage.submit(input), settled)
 
     def same(self, input: Input, committed: Committed, settled: Sequence[Row]) -> None:
         if input.event is None:
@@ -229,9 +228,8 @@ class Ledgers(RuleBasedStateMachine):
     def several_come_at_once(self, kinds: list[str], who: str) -> None:
         input = [self.hook(kind, who, by_phone=False) for kind in kinds]
         input += input[:2]
-        futures = [self.ledger.submit(one) for one in input]
-        for one, future in zip(input, futures, strict=True):
-            self.same(one, future.result(10), ())
+        for one, committed in zip(input, self.stage.submit_together(input), strict=True):
+            self.same(one, committed, ())
 
     @precondition(lambda self: self.said)
     @rule(which=st.integers(min_value=0))
@@ -253,9 +251,13 @@ class Ledgers(RuleBasedStateMachine):
         lanes = list(dict.fromkeys((row.conversation_id, row.lane) for row in self.model.outbox))
         chosen = lanes[which % len(lanes)]
         row = next(row for row in self.model.outbox if (row.conversation_id, row.lane) == chosen)
-        item = next(item for item in self.ledger.undelivered() if (item.conversation_id, item.lane) == chosen)
+        items = self.stage.undelivered()
+        item = next(item for item in items if (item.conversation_id, item.lane) == chosen)
         assert item.effect == row.effect
         input = Input(row.conversation_id, self.result(row, good=good), completes=(item.id,))
+        self.carry_out(input, row)
+
+    def carry_out(self, input: Input, row: Row) -> None:
         self.submit(input, [row])
 
     @precondition(lambda self: any(one.session.timers for one in self.model.live() if one.session))
@@ -276,80 +278,193 @@ class Ledgers(RuleBasedStateMachine):
 
     # --- what goes wrong
 
-    @rule(who=PEOPLE, kind=st.sampled_from(["user", "transfer", "end word"]))
-    def a_commit_fails_and_the_platform_tries_again(self, who: str, kind: str) -> None:
-        input = self.hook(kind, who, by_phone=False)
-        Writer.fails = "before"
-        with pytest.raises(LedgerError):
-            self.ledger.submit(input).result(10)
-        assert not self.ledger.healthy()
-        self.submit(input)
-        assert self.ledger.healthy()
-
-    @rule(who=PEOPLE, kind=st.sampled_from(["user", "transfer", "end word"]), again=st.booleans())
-    def it_dies_before_or_after_a_commit_that_nobody_heard_of(self, who: str, kind: str, again: bool) -> None:
-        input = self.hook(kind, who, by_phone=False)
-        Writer.fails = "after" if again else "before"
-        with pytest.raises(LedgerError):
-            self.ledger.submit(input).result(10)
-        self.crash()
-        if again:
-            self.model.apply(input, ())
-            self.said.append(input)
-        self.submit(input)
-
+    @precondition(lambda self: self.decided)
     @rule()
     def crash(self) -> None:
-        """kill -9: what the next process finds is what is in the files now."""
-        self.lives += 1
-        copy = self.folder / f"{self.lives}.db"
-        for suffix in ("", "-wal"):
-            if (source := Path(f"{self.path}{suffix}")).exists():
-                shutil.copyfile(source, f"{copy}{suffix}")
-        self.stop()
-        self.ledger = self.start(copy)
+        """kill -9: the next process finds what is in the store now."""
+        self.compare_with_what_was_told()
+        self.stage.crash()
+        self.has_started_again()
 
+    @precondition(lambda self: self.decided)
     @rule()
     def stop_and_start_in_good_order(self) -> None:
-        self.stop()
-        self.ledger = self.start(self.path)
-        assert self.ledger.possible_duplicates == 0
+        self.compare_with_what_was_told()
+        self.stage.reopen()
+        assert self.stage.possible_duplicates == 0
+        self.has_started_again()
 
     # --- what must be true all the time
 
     @invariant()
     def every_lane_holds_what_was_decided_in_order(self) -> None:
-        items = list(self.ledger.undelivered())
-        ids = [item.id for item in items]
-        assert ids == sorted(set(ids))
-        assert [
-            Row(one.conversation_id, one.lane, one.effect, one.hook) for one in items
-        ] == self.model.outbox
-        assert self.ledger.depth == len(items)
+        items = self.stage.undelivered()
+        assert len({item.id for item in items}) == len(items)
+        found = [Row(one.conversation_id, one.lane, one.effect, one.hook) for one in items]
+        assert by_conversation(found) == by_conversation(self.model.outbox)
+        assert self.stage.ledger.depth == len(items)
 
     @invariant()
     def every_conversation_is_as_the_rules_left_it(self) -> None:
         for conversation_id, conversation in self.model.conversations.items():
-            assert (
-                self.ledger.conversation(conversation_id) or Conversation(conversation_id)
-            ) == conversation
-        assert sorted(self.ledger.open_conversations(), key=lambda one: one.id) == sorted(
+            stored = self.stage.ledger.conversation(conversation_id)
+            assert (stored or Conversation(conversation_id)) == conversation
+        assert sorted(self.stage.ledger.open_conversations(), key=lambda one: one.id) == sorted(
             self.model.live(), key=lambda one: one.id
         )
 
     @invariant()
     def who_has_a_session_can_be_addressed_by_the_newest_payload(self) -> None:
         for conversation in self.model.live():
-            assert self.ledger.newest_hook(conversation.id) == self.model.newest[conversation.id]
+            assert self.stage.ledger.newest_hook(conversation.id) == self.model.newest[conversation.id]
 
     @invariant()
-    def the_file_holds_no_more_than_that(self) -> None:
-        with closing(sqlite3.connect(self.path)) as connection:
-            (rows,) = connection.execute("SELECT count(*) FROM inbox").fetchone()
-        assert rows == len(self.model.keys)
+    def the_store_holds_no_more_keys_than_inputs(self) -> None:
+        assert self.stage.count_keys() == len(self.model.keys)
 
 
-TestLedgers = Ledgers.TestCase
-TestLedgers.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+class SqliteLedgers(Ledgers):
+    """On a file. Commits fail, too, and their callers are told."""
+
+    stage: FailingSqliteStage
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="ledger-machine-"))
+        Writer.fails = ""
+        self.stage = FailingSqliteStage(self.folder)
+        self.stage.decide = decide_as_the_model
+
+    def teardown(self) -> None:
+        super().teardown()
+        shutil.rmtree(self.folder)
+
+    @rule(who=PEOPLE, kind=st.sampled_from(["user", "transfer", "end word"]))
+    def a_commit_fails_and_the_platform_tries_again(self, who: str, kind: str) -> None:
+        input = self.hook(kind, who, by_phone=False)
+        Writer.fails = "before"
+        with pytest.raises(LedgerError):
+            self.stage.submit(input)
+        assert not self.stage.ledger.healthy()
+        self.submit(input)
+        assert self.stage.ledger.healthy()
+
+    @rule(who=PEOPLE, kind=st.sampled_from(["user", "transfer", "end word"]), again=st.booleans())
+    def it_dies_before_or_after_a_commit_that_nobody_heard_of(self, who: str, kind: str, again: bool) -> None:
+        input = self.hook(kind, who, by_phone=False)
+        Writer.fails = "after" if again else "before"
+        with pytest.raises(LedgerError):
+            self.stage.submit(input)
+        self.crash()
+        if again:
+            self.model.apply(input, ())
+            self.said.append(input)
+        self.submit(input)
+
+    @invariant()
+    def effects_are_numbered_in_the_order_of_the_decisions(self) -> None:
+        items = self.stage.undelivered()
+        assert [item.id for item in items] == sorted(item.id for item in items)
+        assert [item.effect for item in items] == [row.effect for row in self.model.outbox]
+
+
+class PostgresqlLedgers(Ledgers):
+    """On PostgreSQL. Connections break around commits, and the ledger itself finds out what has become of them."""
+
+    stage: PostgresqlStage
+    server: ClassVar[Server]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.stage = PostgresqlStage(self.server, self.patch)
+        self.stage.decide = decide_as_the_model
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            self.patch.undo()
+
+    @rule(
+        who=PEOPLE,
+        kind=st.sampled_from(["user", "transfer", "end word"]),
+        where=st.sampled_from(["door", "owner"]),
+        when=st.sampled_from(["before", "after"]),
+    )
+    def a_connection_breaks_at_the_commit_of_a_hook(self, who: str, kind: str, where: str, when: str) -> None:
+        input = self.hook(kind, who, by_phone=False)
+        with self.stage.cut(where, when):
+            assert not self.stage.ledger.submit(input).result(10).duplicate
+            self.stage.settle()
+        self.model.apply(input, ())
+        self.said.append(input)
+        self.has_started_again()
+
+    @precondition(lambda self: self.model.outbox)
+    @rule(which=st.integers(0), when=st.sampled_from(["before", "after"]))
+    def a_connection_breaks_at_the_commit_of_an_outcome(self, which: int, when: str) -> None:
+        self.breaks = when
+        self.the_head_of_a_lane_is_carried_out(which, good=True)
+
+    breaks = ""
+
+    def carry_out(self, input: Input, row: Row) -> None:
+        when, self.breaks = self.breaks, ""
+        if not when:
+            super().carry_out(input, row)
+            return
+        with self.stage.cut("owner", when):
+            with pytest.raises(LedgerError):
+                self.stage.submit(input)
+            self.stage.settle()
+        again = self.stage.submit(input)
+        if input.event is None:
+            self.model.outbox.remove(row)
+        else:
+            assert again.duplicate is (when == "after")
+            self.model.apply(input, [row])
+            self.said.append(input)
+        self.has_started_again()
+
+
+def decide_as_the_model(conversation: Conversation, event: Event) -> Decision:
+    return decide(RULES, conversation, event)
+
+
+def by_conversation(rows: Sequence[Row]) -> dict[ConversationId, list[Row]]:
+    found: dict[ConversationId, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.conversation_id, []).append(row)
+    return found
+
+
+class FailingSqliteStage(SqliteStage):
+    """Its ledger's connection is a `Writer`."""
+
+    def open(self) -> SqliteLedger:
+        writer = Store.writer
+        with patch.object(Store, "writer", lambda store: Writer(writer(store))):
+            return super().open()
+
+
+@pytest.fixture(scope="module")
+def server(postgresql: Server) -> None:
+    PostgresqlLedgers.server = postgresql
+
+
+def settled(**more: Any) -> settings:
+    return settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], **more)
+
+
+TestSqliteLedgers = SqliteLedgers.TestCase
+TestSqliteLedgers.settings = settled(max_examples=25, stateful_step_count=30)
+
+
+TestPostgresqlLedgers = pytest.mark.usefixtures("server")(PostgresqlLedgers.TestCase)
+TestPostgresqlLedgers.settings = settled(
+    # A failure is shown as it was found: making it shorter would take minutes.
+    max_examples=8,
+    stateful_step_count=25,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
 )
