@@ -286,6 +286,7 @@ class Owner:
         gone = self._own.connected(connection, in_doubt=self._in_doubt)
         self._in_doubt.clear()
         self._lose(gone)
+        self._recount(connection)
         self._lost_at, self._said = None, ""
         self.look()
         self.working = True
@@ -355,10 +356,14 @@ class Owner:
             self._leaving = frozenset()
         self._own.release(connection, shards)
         self._forget(shards)
+        self._recount(connection)
+        _log.info("shards_left", shards=len(shards), owned=len(self._own.shards))
+
+    def _recount(self, connection: Connection) -> None:
+        """Count the effects of the shards that are left."""
         if self._own.shards:
             stored = reading.depth_of(connection, sorted(self._own.shards))
             self.depth = stored + sum(map(len, self._light_of.values()))
-        _log.info("shards_left", shards=len(shards), owned=len(self._own.shards))
 
     def _forget(self, shards: Set[int]) -> None:
         for stored in self.remembered.all():
@@ -484,11 +489,11 @@ class Owner:
         try:
             try:
                 # Keys are rarely repeated: storing them tells.
-                dropped = writing.write(connection, decided.batch, decided.rows)
+                deleted = writing.write(connection, decided.batch, decided.rows)
             except KeysSeen:
                 seen = connection.execute(SQL["seen_keys"], ([key for key in keys if key],)).fetchall()
                 decided = self._decided(wanted, keys, dict(seen))
-                dropped = writing.write(connection, decided.batch, decided.rows)
+                deleted = writing.write(connection, decided.batch, decided.rows)
         except INPUTS_FAULT:
             raise
         except LOST:
@@ -499,7 +504,7 @@ class Owner:
                 if one.receipt is not None:
                     one.receipt.settle(LedgerError("the store did not commit; check PostgreSQL"))
             raise
-        self._apply(decided, dropped)
+        self._apply(decided, deleted)
         self._tell(decided)
         self._notify(connection, decided.rows)
 
@@ -584,7 +589,7 @@ class Owner:
                 if light.item.conversation_id == conversation_id:
                     rows.kept.append((row, light.rank, decision_to_bytes(light.item)))
 
-    def _apply(self, decided: _Decided, dropped: int) -> None:
+    def _apply(self, decided: _Decided, deleted: int) -> None:
         """The transaction is durable: update the memory."""
         batch, rows = decided.batch, decided.rows
         batch.apply()
@@ -598,7 +603,7 @@ class Owner:
                 self._put_out(item_id // 2)
         for row, _, _ in rows.kept:
             self._forget_light_of(row)
-        self.depth += len(batch.outbox) + len(decided.light) - len(batch.completed) - dropped
+        self.depth += len(batch.outbox) + len(decided.light) - deleted
 
     def _put_out(self, row: int) -> None:
         self._forget_light_of(row)

@@ -37,11 +37,14 @@ class Rows:
     """The place of each new effect, by its id."""
 
 
+_DELETE_EFFECTS = frozenset({"drop_lanes", "delete_effects", "delete_inputs"})
+
+
 def write(connection: Connection, batch: Batch, rows: Rows) -> int:
     """Write everything in one transaction.
 
     Returns:
-        The number of effects that lost their lane, in which nothing is delivered any more.
+        The number of effects that were deleted: done, or without their lane.
 
     Raises:
         KeysSeen: a key was committed before, although it was not decided as seen. Nothing of it is durable.
@@ -61,9 +64,12 @@ def write(connection: Connection, batch: Batch, rows: Rows) -> int:
         # Not a statement of ours: psycopg has to forget the statements that it believes to be prepared.
         connection.rollback()
         raise KeysSeen from error
-    return sum(
-        cursor.rowcount for (name, _), cursor in zip(statements, cursors, strict=True) if name == "drop_lanes"
+    deleted = sum(
+        cursor.rowcount
+        for (name, _), cursor in zip(statements, cursors, strict=True)
+        if name in _DELETE_EFFECTS
     )
+    return deleted - len(set(rows.done))
 
 
 def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
