@@ -104,6 +104,8 @@ class Process:
         self._stage = stage
         self._log = configuration.parent / "serve.log"
         self._port = 0
+        self.folder = ROOT
+        """Where its program is; another version of it may be started next."""
         self.possible_duplicates = 0.0
         """The sum of botkit_possible_duplicates_total over all processes so far."""
         self.process: subprocess.Popen[bytes]
@@ -134,7 +136,7 @@ class Process:
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self._command, "--port", str(self._port)],
-                cwd=ROOT,
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,21 +1,30 @@
-"""Several services on one PostgreSQL store: when one goes, or another comes, the conversations go on elsewhere."""
+"""Several services on one PostgreSQL store: when one goes, or another comes, the conversations go on elsewhere.
+
+The services may be of two versions: during a rolling upgrade, and when it is taken back.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg
 import pytest
 import yaml
 
+from botkit.ledger.postgresql.migrations import MIGRATIONS, version_of
 from botkit.testing.waiting import until
-from tests.faults.services import PATIENT, Process, configuration
+from tests.faults.services import PATIENT, ROOT, Process, configuration
 from tests.faults.stage import Stage, Talk
 from tests.postgresql import Server
 
 HALF, THIRD = '"owned": 32', '"owned": 22'
 """What a service logs that has a half, or a third, of the shards."""
+NEXT_MIGRATION = """-- usable from version {usable_from}
+ALTER TABLE answers ADD COLUMN remark text;
+"""
 
 
 @dataclass
@@ -99,3 +108,42 @@ def test_conversations_move_to_a_service_that_comes_and_back_when_it_goes(servic
     until(services.are_received)
     for service in (services.first, services.second):
         assert service.metric("botkit_possible_duplicates_total") == 0
+
+
+@pytest.fixture
+def newer(tmp_path: Path) -> Path:
+    """The folder of the next version of the program, which adds a column that this one does not know."""
+    folder = tmp_path / "newer"
+    for name in ("botkit", "schemas"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    number = len(MIGRATIONS)
+    script = folder / "botkit" / "ledger" / "postgresql" / "migrations" / f"{number + 1:04}_remarks.sql"
+    script.write_text(NEXT_MIGRATION.format(usable_from=number))
+    return folder
+
+
+def test_nothing_is_lost_or_refused_by_an_upgrade_one_by_one_and_back(
+    services: Services, newer: Path, postgresql: Server
+) -> None:
+    for folder in (newer, ROOT):
+        for one, other in ((services.first, services.second), (services.second, services.first)):
+            services.stage.hooks_go_to(other.url)
+            services.each_side_speaks(f"before one is {folder.name}")
+            replace(services, one, folder)
+            services.each_side_speaks(f"when one is {folder.name}")
+            services.everything_arrives()
+        until(services.are_received)
+        with psycopg.connect(postgresql.url, autocommit=True) as connection:
+            assert version_of(connection) == len(MIGRATIONS) + 1
+    assert services.first.possible_duplicates == services.second.possible_duplicates == 0
+
+
+def replace(services: Services, one: Process, folder: Path) -> None:
+    """Stop a service in good order and start its other version, while each side speaks."""
+    shared = services.log.read_text().count(HALF)
+    one.process.terminate()
+    services.each_side_speaks(f"while one becomes {folder.name}")
+    one.process.wait(60)
+    one.folder = folder
+    one.start()
+    until(lambda: services.log.read_text().count(HALF) >= shared + 2, "until each has half again", seconds=20)
