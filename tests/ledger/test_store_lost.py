@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from botkit.errors import LedgerUnusable
 from botkit.ledger.memory import PayloadCache
@@ -28,30 +29,28 @@ def _away(attempts: list[None]) -> Callable[..., Any]:
     return connect
 
 
-def test_an_owner_says_once_that_the_store_is_lost(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_owner_says_once_that_the_store_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     attempts: list[None] = []
     monkeypatch.setattr(owner, "connect", _away(attempts))
     monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.0)
     one = Owner(URL, member="a", decide=lambda *_: None, local={}, payloads=PayloadCache())  # type: ignore
-    one.start(lambda _: None, None, lambda _: None)
-    until(lambda: len(attempts) >= ATTEMPTS)
-    one.close()
-    assert caplog.text.count("store_lost") == 1
+    with capture_logs() as lines:
+        one.start(lambda _: None, None, lambda _: None)
+        until(lambda: len(attempts) >= ATTEMPTS)
+        one.close()
+    assert [line["event"] for line in lines] == ["store_lost"]
 
 
-def test_a_listener_says_once_that_it_hears_nothing(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_listener_says_once_that_it_hears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     attempts: list[None] = []
     monkeypatch.setattr(listener, "connect", _away(attempts))
     monkeypatch.setattr(listener, "_RETRY_SECONDS", 0.0)
     one = Listener(URL, {}, missed=lambda: None)
-    one.start()
-    until(lambda: len(attempts) >= ATTEMPTS)
-    one.close()
-    assert caplog.text.count("notifications_lost") == 1
+    with capture_logs() as lines:
+        one.start()
+        until(lambda: len(attempts) >= ATTEMPTS)
+        one.close()
+    assert [line["event"] for line in lines] == ["notifications_lost"]
 
 
 @pytest.mark.parametrize(
