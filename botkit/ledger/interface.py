@@ -62,7 +62,10 @@ class Input(Record, frozen=True):
 
 
 class OutboxItem(Record, frozen=True):
-    """An effect in the outbox: stored and not yet done. Ids grow in the order in which effects were decided."""
+    """An effect in the outbox: stored and not yet done.
+
+    Its id is unique among those that are not done. In a store of one process, ids grow in the order of the decisions.
+    """
 
     id: int
     conversation_id: ConversationId

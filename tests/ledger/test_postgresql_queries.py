@@ -1,0 +1,53 @@
+"""Every query of the PostgreSQL ledger is used, and fits the schema that the migrations make."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+
+import botkit.ledger.postgresql
+from botkit.ledger.postgresql.database import connect
+from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate
+from botkit.ledger.postgresql.queries import SQL
+from tests.postgresql import Server
+
+PACKAGE = Path(botkit.ledger.postgresql.__file__).parent
+PREPARED = {name: query for name, query in SQL.items() if not query.startswith(("LOCK ", "LISTEN "))}
+
+
+@pytest.fixture
+def tables(postgresql: Server) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    with connect(postgresql.empty(), "test") as connection:
+        migrate(connection)
+        yield connection
+
+
+def test_queries_fit_the_schema(tables: psycopg.Connection[tuple[object, ...]]) -> None:
+    for name, query in PREPARED.items():
+        tables.execute(f"PREPARE {name} AS {_numbered(query)}")
+
+
+def test_every_query_is_used_and_every_used_one_is_there() -> None:
+    code = "".join(file.read_text() for file in PACKAGE.glob("*.py"))
+    assert {name for name in SQL if f'"{name}"' not in code} == set()
+    assert set(re.findall(r'SQL\["(\w+)"\]', code)) <= set(SQL)
+
+
+def test_migrations_are_numbered_without_a_gap_and_say_who_can_live_with_them() -> None:
+    files = sorted((PACKAGE / "migrations").glob("*.sql"))
+    assert [int(file.name[:4]) for file in files] == [*range(1, len(MIGRATIONS) + 1)]
+    for number, script in enumerate(MIGRATIONS, 1):
+        found = re.match(r"-- usable from version (\d+)\n", script)
+        assert found
+        assert 0 < int(found[1]) <= number
+
+
+def _numbered(query: str) -> str:
+    """The query with the server's own placeholders."""
+    numbers = count(1)
+    return re.sub(r"%(?:\(\w+\))?[bs]", lambda _: f"${next(numbers)}", query).replace("%%", "%")
