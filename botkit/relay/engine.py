@@ -87,7 +87,7 @@ class Engine:
         self._connecting = asyncio.Semaphore(MAX_CONNECTING)
         self.schedule = new_schedule()
         self.timers = Timers(self.schedule, self._ledger_client, clock)
-        self._receipts = Receipts(gateways, clock)
+        self._receipts = Receipts(gateways, clock, ledger.may_act)
         self._receivers = Receivers(
             gateways=gateways,
             ledger=self._ledger_client,

@@ -75,6 +75,16 @@ async def test_an_agents_message_costs_two_inputs_one_call_to_the_user_and_one_r
     assert ours == ["Receipts._gather", "Receipts._acknowledge"]
 
 
+async def test_receipts_wait_until_the_process_may_act(talking: World) -> None:
+    await say(talking, "e1")
+    talking.ledger.acts = False
+    await talking.clock.advance(10 * QUARTER)
+    assert talking.system.said("acknowledge") == []
+    talking.ledger.acts = True
+    await talking.clock.advance(QUARTER)
+    assert talking.system.said("acknowledge") == [("e1",)]
+
+
 async def test_later_messages_are_acknowledged_in_a_call_of_their_own(talking: World) -> None:
     for entry in ("e1", "e2"):
         await say(talking, entry)

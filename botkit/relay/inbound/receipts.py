@@ -8,6 +8,7 @@ messages as sent instead of delivered.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from botkit.errors import CallError
@@ -53,8 +54,10 @@ class _Due:
 class Receipts:
     """Maps outbox items to the entries that they show, and acknowledges an entry when its item is delivered."""
 
-    def __init__(self, gateways: Gateways, clock: Clock) -> None:
+    def __init__(self, gateways: Gateways, clock: Clock, may_act: Callable[[], bool]) -> None:
+        """`may_act`: see `ledger.interface.Ledger.may_act`."""
         self._gateways = gateways
+        self._may_act = may_act
         self._clock = clock
         self._promised: dict[int, _Promise] = {}
         self._due: dict[str, _Due] = {}
@@ -118,6 +121,8 @@ class Receipts:
     async def _gather(self) -> None:
         while self._due:
             await self._clock.sleep(GATHER_SECONDS)
+            if not self._may_act():
+                continue
             for session_id in list(self._due):
                 while len(self._calls) >= MAX_CALLS:
                     await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
