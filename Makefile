@@ -14,7 +14,7 @@ PARALLEL = -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-lowest search bench bench-smoke check docs tables format lock clean
+.PHONY: help demo test test-lowest cluster search bench bench-smoke check docs tables format lock clean
 help:              ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -47,6 +47,9 @@ test: $(DEVELOP)   ## the whole test suite
 
 test-lowest: $(LOWEST)/.ready ## the same with the lowest allowed dependencies (types and imports are checked by `make test` alone)
 	@$(LOWEST)/bin/python -m pytest $(PARALLEL) --ignore tests/typing --ignore tests/test_imports.py
+
+cluster: $(DEVELOP) ## three processes on one PostgreSQL are killed, frozen, cut off and restarted; ARGUMENTS="--conversations 10000 …"
+	@$(BIN)/python -m tests.cluster $(ARGUMENTS)
 
 search: $(DEVELOP) ## thousands of new examples for each property test
 	@$(BIN)/python -m pytest -n $(RUNNERS) --timeout 900 --hypothesis-profile=search $$(grep -rl '@given\|RuleBasedStateMachine' tests --include='test_*.py')

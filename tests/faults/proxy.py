@@ -36,8 +36,12 @@ class Proxy:
     """slicer: what the server says arrives in pieces of so many bytes."""
     limit_data: tuple[bytes, int] | None = None
     """Of the answer to the next request that has these bytes in it, so many arrive and then the connection breaks."""
+    refuse_data: bytes = b""
+    """The next request that has these bytes in it does not arrive; the connection breaks instead."""
     down: bool = False
     """New connections are taken and reset."""
+    silent: bool = False
+    """New connections are half open from the beginning."""
     url: str = ""
     _open: set[_Connection] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
@@ -77,7 +81,7 @@ class Proxy:
         except OSError:
             _reset_writer(client)
             return
-        connection = _Connection(client, server)
+        connection = _Connection(client, server, stuck=self.silent)
         self._open.add(connection)
         try:
             async with asyncio.TaskGroup() as group:
@@ -100,6 +104,10 @@ class Proxy:
             while data := await source.read(65_536):
                 if connection.stuck:
                     continue
+                if not from_server and self.refuse_data and self.refuse_data in data:
+                    self.refuse_data = b""
+                    _reset(connection)
+                    return
                 if not from_server and self.limit_data is not None and self.limit_data[0] in data:
                     connection.answer_bytes, self.limit_data = self.limit_data[1], None
                 if from_server and connection.answer_bytes is not None:

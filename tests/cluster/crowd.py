@@ -1,0 +1,230 @@
+"""The users and agents of a cluster, and the history that they remember.
+
+A user's next hook is sent when the one before is answered, to any process that takes the connection, as through a load balancer.
+Two users of three are with an agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+import aiohttp
+
+from botkit.testing.payloads import Payloads, User
+from tests.cluster.clouds import Clouds, email_of, user_id
+from tests.cluster.members import BOT_ID, Member
+from tests.faults.history import Violations, violations
+
+AT_ONCE = 32
+"""Hand-offs that begin at the same time."""
+HOOK_SECONDS = 15.0
+OPEN_SECONDS = 300.0
+_LOOK_SECONDS = 0.05
+
+
+@dataclass
+class Person:
+    """A user of the bot, with what was sent since the histories began."""
+
+    number: int
+    with_agent: bool
+    typed: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    """What the agent has sent."""
+    unconfirmed: set[str] = field(default_factory=set)
+    """What was typed and not acknowledged."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a hook is being answered."""
+
+
+class Crowd:
+    """Everybody who takes part.
+
+    Args:
+        clouds: both emulated sides.
+        members: the processes.
+        session: for the hooks.
+        count: of the users.
+        per_second: how many users send a message each second; an agent answers each.
+        chance: decides who, when and where.
+    """
+
+    def __init__(
+        self,
+        clouds: Clouds,
+        members: Sequence[Member],
+        session: aiohttp.ClientSession,
+        *,
+        count: int,
+        per_second: float,
+        chance: random.Random,
+    ) -> None:
+        self.people = [Person(number, with_agent=number % 3 > 0) for number in range(count)]
+        self._clouds = clouds
+        self._members = members
+        self._session = session
+        self._pause_seconds = count / per_second
+        self._chance = chance
+        self._tokens = {member.name: member.token() for member in members}
+        self._payloads = Payloads(
+            bot=BOT_ID, origin=clouds.platform_url, first_request_id=int(time.time() * 1000)
+        )
+        self._number = 0
+        self._silent = asyncio.Event()
+
+    async def arrive(self) -> None:
+        """Hand those over who want an agent, and wait until all are listened to."""
+        waiting = iter([one for one in self.people if one.with_agent])
+
+        async def hand_over() -> None:
+            for person in waiting:
+                body = self._payloads.agent_transfer(user=_user(person.number))
+                await self._post("on_agent_transfer", body)
+
+        await asyncio.gather(*(hand_over() for _ in range(AT_ONCE)))
+        await self.until_listened_to([one.number for one in self.people if one.with_agent], OPEN_SECONDS)
+        self._clouds.forget()
+
+    async def chat(self) -> None:
+        """Everybody sends messages at random times, until cancelled or `be_quiet`."""
+        self._silent.clear()
+        async with asyncio.TaskGroup() as group:
+            for person in self.people:
+                group.create_task(self._chat(person))
+
+    def fall_silent(self) -> None:
+        """Let everybody stop; hooks that were sent are waited for."""
+        self._silent.set()
+
+    async def _chat(self, person: Person) -> None:
+        await self._pause(self._chance.uniform(0, self._pause_seconds))
+        while not self._silent.is_set():
+            await self.types(person)
+            self.is_answered(person)
+            await self._pause(self._chance.uniform(0.5, 1.5) * self._pause_seconds)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._silent.wait(), seconds)
+
+    async def types(self, person: Person) -> str:
+        """The user sends a message, which is answered or not."""
+        async with person.turn:
+            self._number += 1
+            text = f"{person.number} typed {self._number}."
+            body = self._payloads.user_message(
+                text, user=_user(person.number), agent_transfer=person.with_agent
+            )
+            person.typed.append(text)
+            person.unconfirmed.add(text)
+            if await self._post("on_user_message", body):
+                person.unconfirmed.discard(text)
+            return text
+
+    async def is_heard(self, person: Person, since: float, seconds: float) -> float | None:
+        """Send a message that nothing but the fault delays: the agent's, or the user's if there is no agent.
+
+        Returns:
+            The seconds from `since` (epoch) until it arrived, at most about so many; None if its hook was not acknowledged.
+        """
+        text = self.is_answered(person) or await self.types(person)
+        if text in person.unconfirmed:
+            return None
+        return await self._clouds.arrival(person.number, text, since + seconds) - since
+
+    def is_answered(self, person: Person) -> str:
+        """The user's agent sends a message, if there is one."""
+        if not person.with_agent:
+            return ""
+        text = self.next_text(person)
+        self._number += 1
+        person.said.append(text)
+        self._clouds.say(person.number, text)
+        return text
+
+    def next_text(self, person: Person) -> str:
+        """What this user's agent will say if that is the next message of all."""
+        return f"{person.number} was told {self._number + 1}."
+
+    async def _post(self, event: str, body: object) -> bool:
+        """Whether the hook was acknowledged. As a load balancer does, it leaves processes out that do not answer."""
+        data = json.dumps(body)
+        awake = [member for member in self._members if not member.frozen]
+        for member in self._chance.sample(awake, len(awake)):
+            headers = {"token": self._tokens[member.name], "Content-Type": "application/json"}
+            component = "/components/default" if event == "on_agent_transfer" else ""
+            url = f"{member.url}/sdk/bots/{BOT_ID}{component}/{event}"
+            try:
+                async with self._session.post(url, data=data, headers=headers) as response:
+                    await response.read()
+                    return response.status == 200
+            except aiohttp.ClientConnectorError:
+                continue
+            except (aiohttp.ClientError, TimeoutError):
+                return False
+        return False
+
+    # --- waiting and checking --------------------------------------------------------------------------------------------
+
+    async def until_listened_to(self, numbers: Sequence[int], seconds: float) -> float:
+        """Wait until the conversations have an event stream. Returns the seconds that it took; no longer than this."""
+        began = time.monotonic()
+        left = list(numbers)
+        while (took := time.monotonic() - began) < seconds:
+            left = [number for number in left if not self._clouds.listened_to(number)]
+            if not left:
+                break
+            await asyncio.sleep(_LOOK_SECONDS)
+        return took
+
+    async def until_quiet(self, seconds: float) -> None:
+        """Wait until everything has arrived; what has not after this time is lost."""
+        deadline = time.monotonic() + seconds
+        left = list(self.people)
+        while left and time.monotonic() < deadline:
+            left = [one for one in left if self.history(one).lost]
+            await asyncio.sleep(_LOOK_SECONDS * 4)
+        # What is shown twice comes after what is shown late.
+        await asyncio.sleep(1.0)
+
+    def history(self, person: Person) -> Violations:
+        """What went wrong with the messages of both directions."""
+        clouds, number = self._clouds, person.number
+        if not person.with_agent:
+            return self._of_user(person, clouds.passed[number])
+        to_agent = self._of_user(person, clouds.arrived(number))
+        to_user = violations(person.said, clouds.shown[number])
+        return Violations(
+            lost=to_agent.lost + to_user.lost,
+            repeated=to_agent.repeated + to_user.repeated,
+            out_of_order=to_agent.out_of_order + to_user.out_of_order,
+        )
+
+    def _of_user(self, person: Person, seen: Sequence[str]) -> Violations:
+        """A hook that was not acknowledged may arrive later than the next one, which was sent without knowing."""
+        doubtful = person.unconfirmed
+        found = violations(person.typed, seen, unconfirmed=doubtful)
+        sure = violations(person.typed, [text for text in seen if text not in doubtful], unconfirmed=doubtful)
+        return replace(found, out_of_order=sure.out_of_order)
+
+    def messages(self) -> int:
+        """How many were sent in both directions."""
+        return sum(len(one.typed) + len(one.said) for one in self.people)
+
+    def forget(self) -> None:
+        """Begin new histories."""
+        for one in self.people:
+            one.typed.clear()
+            one.said.clear()
+            one.unconfirmed.clear()
+        self._clouds.forget()
+
+
+def _user(number: int) -> User:
+    return User(id=user_id(number), email=email_of(number))

@@ -1,0 +1,155 @@
+"""The processes of a cluster: `botkit serve`, each with a configuration of its own, on one database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+import aiohttp
+import jwt
+
+from botkit.testing.serving import free_ports
+from tests.faults.services import metric
+
+BOT_ID = "st-11111111-2222-5333-8444-555555555555"
+SECRET = "a secret of the cluster, at least thirty-two bytes long"
+START_SECONDS = 90.0
+ROOT = Path(__file__).resolve().parents[2]
+_DUPLICATES = "botkit_possible_duplicates_total"
+
+
+class Member:
+    """One process, which can be killed, frozen and started again on its port.
+
+    Args:
+        name: of the member; the client id of its JWT app ends with it.
+        folder: for its configuration and its log.
+        store: the store's URL.
+        system: the section of the agent system.
+    """
+
+    def __init__(self, name: str, folder: Path, *, store: str, system: Mapping[str, object]) -> None:
+        self.name = name
+        self.client_id = f"cs-{name}"
+        self.port = free_ports(1)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.pids: list[int] = []
+        """Of all its processes so far, the newest last."""
+        self.frozen = False
+        self._counted = 0.0
+        self._configuration = _configure(folder / name, self.client_id, store, system)
+        self._log = self._configuration.parent / "serve.log"
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether the process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def token(self) -> str:
+        """Signed for this member's JWT app."""
+        return jwt.encode(
+            {"appId": self.client_id, "exp": int(time.time()) + 24 * 3600}, SECRET, algorithm="HS256"
+        )
+
+    def spawn(self) -> None:
+        """Start it; it may not be ready."""
+        with self._log.open("ab") as log:
+            self.process = _run(self._configuration, self.port, log)
+        self.pids.append(self.process.pid)
+
+    async def ready(self, session: aiohttp.ClientSession) -> None:
+        """Wait until it serves."""
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            if not self.up:
+                raise RuntimeError(f"{self.name} has ended: {self.last_words()}")
+            try:
+                async with session.get(f"{self.url}/readyz") as response:
+                    if response.ok:
+                        return
+            except aiohttp.ClientError:
+                pass
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name} is not ready: {self.last_words()}")
+            await asyncio.sleep(0.1)
+
+    async def kill(self, session: aiohttp.ClientSession) -> None:
+        """kill -9, with its counter read before."""
+        self._counted = await self.possible_duplicates(session)
+        self._signal(signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait(10)
+
+    def freeze(self) -> None:
+        """Let it stand still."""
+        self.frozen = True
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+        self.frozen = False
+
+    def stop(self) -> None:
+        """Stop it in good order."""
+        if self.process is not None and self.up:
+            self._signal(signal.SIGCONT)
+            self._signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+                self.process.wait(10)
+
+    async def possible_duplicates(self, session: aiohttp.ClientSession) -> float:
+        """What it has counted so far, with its processes that were killed."""
+        async with session.get(f"{self.url}/metrics") as response:
+            return self._counted + metric(await response.text(), _DUPLICATES)
+
+    def last_words(self) -> str:
+        """The end of its log."""
+        return self._log.read_text()[-3000:]
+
+    def _signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+
+def _run(configuration: Path, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "botkit", "serve", "--config", str(configuration), "--port", str(port)]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+
+def _configure(folder: Path, client_id: str, store: str, system: Mapping[str, object]) -> Path:
+    bot = {
+        "version": 1,
+        "bot": {"id": BOT_ID, "name": "Cluster"},
+        "kore": {
+            "client_id": client_id,
+            "client_secret": SECRET,
+            "callback_hosts": ["127.0.0.1"],
+            # On a busy machine the platform's answer must not come after the time-out: it would count as a repetition.
+            "timeout": "15s",
+        },
+        "agents": {"default": "salesforce", "systems": {"salesforce": dict(system)}},
+    }
+    server = {
+        "version": 1,
+        "store": {"url": store},
+        "security": {"insecure_http": True},
+        "bots": ["bots/*.yaml"],
+    }
+    (folder / "bots").mkdir(parents=True)
+    (folder / "bots" / "cluster.yaml").write_text(json.dumps(bot))
+    path = folder / "botkit.yaml"
+    path.write_text(json.dumps(server))
+    return path
