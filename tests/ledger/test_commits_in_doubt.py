@@ -128,6 +128,34 @@ def test_an_owner_that_loses_the_connection_tells_the_relay_of_every_input(
         ledger.submit(Input(ADA, None, completes=(1,))).result(10)
 
 
+def test_a_hook_that_is_found_before_its_door_hands_it_over_is_decided_once(
+    ledger: PostgresLedger, decided: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_over = ledger._door._taken
+
+    def late(inputs: Any) -> None:
+        ledger._owner.look()
+        until(lambda: "first" in decided)
+        until(lambda: not ledger._owner._light)
+        hand_over(inputs)
+
+    monkeypatch.setattr(ledger._door, "_taken", late)
+    delivered: Callable[[int], Input] = lambda item_id: Input(ADA, None, completes=(item_id,))  # noqa: E731
+    monkeypatch.setattr(
+        ledger._owner,
+        "_on_commit",
+        lambda news: [
+            ledger.submit_then(delivered(item.id), lambda _: None) for one in news for item in one.items
+        ],
+    )
+    _says(ledger, "first")
+    monkeypatch.setattr(ledger._door, "_taken", hand_over)
+    _says(ledger, "second")
+    until(lambda: "second" in decided)
+    assert decided == ["first", "second"]
+    assert not ledger._local
+
+
 def test_an_owner_that_was_told_to_look_takes_nothing_that_came_later_before() -> None:
     one = Owner("", member="a", decide=lambda *_: None, local={}, payloads=None)  # type: ignore
     one._own.add(range(SHARDS))

@@ -47,6 +47,7 @@ _log = get_logger("botkit.ledger")
 
 MAX_IN_BATCH = 256
 MAX_QUEUED = 20_000
+MAX_UNHEARD = 10_000
 LOOK_SECONDS = 3.0
 """How often it looks for inputs whose notification was missed."""
 TURN_SECONDS = 1.0
@@ -61,6 +62,8 @@ BLOCK = 1 << 20
 _LIGHT = (PassToBot, PassToUser)
 _LOOK = (0, -1)
 """Among the hints: look for inputs before the next ones are taken."""
+_FOUND = -1
+"""Instead of a shard, among the hints: found by looking, not by a notification."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,8 @@ class Owner:
         """Whether it is connected, and the last commit succeeded."""
         self._waiting: Waiting[_Queued] = Waiting()
         self._hints: deque[tuple[int, int]] = deque()
+        self._unheard: dict[int, None] = {}
+        """Inputs that were found by looking, perhaps before the door of this process has handed them over and notified."""
         self._look = True
         self._closed = False
         self._own = Ownership(member)
@@ -427,16 +432,23 @@ class Owner:
         self._hints.clear()
         if self._active:
             found = connection.execute(SQL["undecided"], (sorted(self._active),)).fetchall()
-            self._hints.extendleft([(row, -1) for (row,) in reversed(found) if row not in self._light])
+            self._hints.extendleft([(row, _FOUND) for (row,) in reversed(found) if row not in self._light])
 
     def _from_doors(self, connection: Connection) -> Sequence[_Taken]:
         """The next inputs that doors have written down, in the order of their notifications."""
         hinted: list[int] = []
+        looked_up: set[int] = set()
         while self._hints and len(hinted) < MAX_IN_BATCH:
             hint = self._hints.popleft()
             if hint == _LOOK:
                 self._look = True
                 break
+            if hint[1] == _FOUND:
+                looked_up.add(hint[0])
+            elif hint[0] in self._unheard:
+                del self._unheard[hint[0]]
+                self._local.pop(hint[0], None)
+                continue
             hinted.append(hint[0])
         rows = [row for row in dict.fromkeys(hinted) if row not in self._light]
         if not rows:
@@ -448,6 +460,10 @@ class Owner:
                 SQL["inputs"], (foreign, sorted(self._active))
             ):
                 read[row] = _Taken(input_from_row(data, component_id, body), row=row, awaited=awaited)
+                if row in looked_up:
+                    self._unheard[row] = None
+            while len(self._unheard) > MAX_UNHEARD:
+                del self._unheard[next(iter(self._unheard))]
         found = []
         for row in rows:
             shard, local = self._local.pop(row, (None, None))
