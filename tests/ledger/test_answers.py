@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
 
 import pytest
 
+from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import Event, HookAnswered
-from botkit.ledger.interface import Input
+from botkit.ledger.interface import Committed, Input
+from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL, MAX_EARLY, Awaited
+from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.shards import SHARDS
+from botkit.ledger.receipts import FutureReceipt, Receipt
 from botkit.testing.waiting import until
 from tests.ledger.ledger_stage import BOT
 from tests.postgresql import Server
@@ -53,6 +60,37 @@ def test_the_outcome_comes_from_the_owner_whichever_process_asks(two: Two) -> No
         for ledger in two:
             asked = [ledger.submit(answer(user, context)) for user in users]
             assert [one.result(10).refused for one in asked] == [refused] * len(users)
+
+
+def test_an_outcome_may_be_told_before_its_receipt_is_there(
+    two: Two, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    awaited, told = two[0]._awaited, threading.Event()
+    add, hear = awaited.add, awaited.told
+
+    def late(row: int, receipt: Receipt[Committed], outcome: Committed) -> None:
+        assert told.wait(10)
+        add(row, receipt, outcome)
+
+    def heard(text: str) -> None:
+        hear(text)
+        told.set()
+
+    monkeypatch.setattr(two[0]._door, "_answers", late)
+    monkeypatch.setattr(two[0]._listener, "_told", {**two[0]._listener._told, ANSWERS_CHANNEL: heard})
+    elsewhere = next(name for name in map(str, range(99)) if two[1]._owner.owns(ConversationId(BOT, name)))
+    assert two[0].submit(answer(elsewhere, "no")).result(10).refused == "not no"
+
+
+def test_the_outcomes_of_others_leave_room_for_those_that_are_awaited_here() -> None:
+    def no_reader() -> AbstractContextManager[Connection]:
+        raise LedgerError("not asked for")
+
+    awaited, here = Awaited(no_reader), Future[Committed]()
+    awaited.answered([(row, "") for row in range(MAX_EARLY)])
+    awaited.answered([(MAX_EARLY, "no")])
+    awaited.add(MAX_EARLY, FutureReceipt(here), Committed(Conversation(ConversationId(BOT, "u")), (), ()))
+    assert here.result(0).refused == "no"
 
 
 def test_a_refused_answer_may_be_given_again(two: Two) -> None:

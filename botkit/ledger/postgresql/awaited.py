@@ -15,6 +15,7 @@ from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.receipts import Receipt
 
 ANSWERS_CHANNEL = "botkit_answers"
+MAX_EARLY = 1_000
 
 
 class Awaited:
@@ -23,18 +24,21 @@ class Awaited:
     def __init__(self, reader: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._reader = reader
         self._receipts: dict[int, tuple[Receipt[Committed], Committed]] = {}
-        self._early: dict[int, str] = {}
-        """Outcomes that came before their receipts."""
+        self._early: dict[int, str | None] = {}
+        """Outcomes that came before their receipts; None where it is in the store. Most are of receipts in other processes."""
         self._lock = threading.Lock()
 
     def add(self, row: int, receipt: Receipt[Committed], outcome: Committed) -> None:
         """An input was taken; its outcome will be like this, but for the refusal."""
         with self._lock:
+            told = row in self._early
             early = self._early.pop(row, None)
             if early is None:
                 self._receipts[row] = (receipt, outcome)
         if early is not None:
             receipt.settle(replace(outcome, refused=early))
+        elif told:
+            self._read([row])
 
     def answered(self, found: Sequence[tuple[int, str]]) -> None:
         """The owner in this process has decided."""
@@ -45,6 +49,9 @@ class Awaited:
         ids = [int(one) for one in text.split(",") if one.isdigit()]
         with self._lock:
             wanted = [one for one in ids if one in self._receipts]
+            for one in ids:
+                if one not in self._receipts:
+                    self._keep(one, self._early.get(one))
         if wanted:
             self._read(wanted)
 
@@ -74,8 +81,14 @@ class Awaited:
         for row, refused in found.items():
             with self._lock:
                 waiting = self._receipts.pop(row, None)
-                if waiting is None and keep and len(self._early) < 1_000:
-                    self._early[row] = refused
+                if waiting is None and keep:
+                    self._keep(row, refused)
             if waiting is not None:
                 receipt, outcome = waiting
                 receipt.settle(replace(outcome, refused=refused))
+
+    def _keep(self, row: int, refused: str | None) -> None:
+        """Keep an outcome for its receipt, which may come in a moment."""
+        self._early[row] = refused
+        if len(self._early) > MAX_EARLY:
+            del self._early[next(iter(self._early))]
