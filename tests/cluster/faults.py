@@ -6,7 +6,7 @@ import asyncio
 import random
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -15,7 +15,7 @@ from botkit.ledger.postgresql.shards import SHARDS
 from tests.cluster.clouds import Clouds
 from tests.cluster.crowd import Crowd, Person
 from tests.cluster.members import Member
-from tests.cluster.owners import Owners, moves_since, shard_of_user
+from tests.cluster.owners import Owners, Term, moves_since, shard_of_user
 from tests.faults.proxy import Proxy
 from tests.postgresql import Server
 
@@ -24,9 +24,13 @@ MEDIAN_SECONDS = 6.5
 STREAMS_SECONDS = 15.0
 AFTER_RESTART_SECONDS = 3.0
 FROZEN_SECONDS = 9.0
-PARTED_SECONDS = 8.0
+PARTED_SECONDS = 9.0
+TAKEN_OVER_SECONDS = 8.0
+"""Five until the session ends, one until the next look, and something for a busy machine."""
 SETTLE_SECONDS = 30.0
 HEARD_SECONDS = 30.0
+MOST_HEARD = 200
+"""More at the same moment would measure how fast this machine is."""
 SAMPLE = 40
 """How many are asked whether messages flow again after a restart of the server."""
 
@@ -37,6 +41,10 @@ class Findings:
 
     recoveries: list[float] = field(default_factory=list)
     """Seconds from a fault to the next effect of a conversation that it struck."""
+    woken: list[Term] = field(default_factory=list)
+    """When members that had stood still went on."""
+    late: list[str] = field(default_factory=list)
+    """Times that were not kept."""
     broken: list[str] = field(default_factory=list)
     """Promises that were not kept."""
 
@@ -101,7 +109,7 @@ async def kills(cluster: Cluster, found: Findings, times: int) -> None:
     _within(found, "a conversation's next effect", found.recoveries, WORST_SECONDS)
     _within(found, "the streams", streams, STREAMS_SECONDS)
     if found.median > MEDIAN_SECONDS:
-        found.broken.append(f"the median of the next effects came after {found.median:.1f} s")
+        found.late.append(f"the median of the next effects came after {found.median:.1f} s")
 
 
 async def frozen(cluster: Cluster, found: Findings, times: int) -> None:
@@ -110,13 +118,17 @@ async def frozen(cluster: Cluster, found: Findings, times: int) -> None:
         await cluster.settled()
         victim = cluster.chance.choice(cluster.members)
         orphans = await cluster.belonging_to(victim)
+        shards = {shard_of_user(one.number) for one in orphans}
         victim.freeze()
-        heard = asyncio.create_task(_heard(cluster, found, orphans, time.time()))
+        since = time.time()
+        heard = asyncio.create_task(_heard(cluster, found, orphans, since))
         try:
             await asyncio.sleep(FROZEN_SECONDS)
         finally:
+            found.woken.append((time.time(), victim.name))
             victim.thaw()
         await heard
+        _taken_over(found, await asyncio.to_thread(cluster.owners.terms), shards, since)
     await cluster.settled()
     _within(found, "a conversation's next effect", found.recoveries, WORST_SECONDS)
 
@@ -126,6 +138,7 @@ async def parted(cluster: Cluster, found: Findings, times: int) -> None:
     for number in range(times):
         await cluster.settled()
         orphans = await cluster.belonging_to(cluster.proxied)
+        shards = {shard_of_user(one.number) for one in orphans}
         black_hole = number % 2 == 0
         if black_hole:
             cluster.proxy.silent = True
@@ -133,12 +146,14 @@ async def parted(cluster: Cluster, found: Findings, times: int) -> None:
         else:
             cluster.proxy.down = True
             cluster.proxy.reset_peer()
-        heard = asyncio.create_task(_heard(cluster, found, orphans, time.time()))
+        since = time.time()
+        heard = asyncio.create_task(_heard(cluster, found, orphans, since))
         await asyncio.sleep(PARTED_SECONDS)
         cluster.proxy.silent = cluster.proxy.down = False
         if black_hole:
             cluster.proxy.reset_peer()
         await heard
+        _taken_over(found, await asyncio.to_thread(cluster.owners.terms), shards, since)
     await cluster.settled()
     _within(found, "a conversation's next effect", found.recoveries, WORST_SECONDS)
 
@@ -190,16 +205,32 @@ FAULTS = {
 
 
 async def _heard(cluster: Cluster, found: Findings, people: Sequence[Person], since: float) -> None:
-    """Everybody of these sends a message, and waits until it arrives."""
+    """These send a message each, or some of them if they are many, and wait until it arrives."""
     # Who waits for an answer would be heard only after it.
     free = [one for one in people if one.with_agent or not one.turn.locked()]
+    free = cluster.chance.sample(free, min(MOST_HEARD, len(free)))
     seconds = [cluster.crowd.is_heard(one, since, HEARD_SECONDS) for one in free]
     found.recoveries += [one for one in await asyncio.gather(*seconds) if one is not None]
+
+
+def _taken_over(
+    found: Findings, terms: Mapping[int, Sequence[Term]], shards: Collection[int], since: float
+) -> None:
+    """Every shard has another owner before the former one could have come back."""
+    late = [
+        shard
+        for shard in shards
+        if not any(since < at < since + TAKEN_OVER_SECONDS for at, _ in terms.get(shard, ()))
+    ]
+    if late:
+        found.late.append(
+            f"{len(late)} of {len(shards)} shards were not taken over within {TAKEN_OVER_SECONDS:g} s"
+        )
 
 
 def _within(found: Findings, what: str, seconds: Sequence[float], limit: float) -> None:
     late = [one for one in seconds if one > limit]
     if late:
-        found.broken.append(
+        found.late.append(
             f"{what} came after {max(late):.1f} s ({len(late)} of {len(seconds)} later than {limit:g} s)"
         )

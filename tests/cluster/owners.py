@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -18,6 +18,9 @@ Term = tuple[float, str]
 """Epoch seconds, and the member who owned a shard from then on."""
 IN_FLIGHT_SECONDS = 0.5
 """An attempt that was begun in time arrives at most so much later, on a busy machine."""
+AWAKE_SECONDS = 0.5
+MOST_FINISHED = 2
+"""So many attempts that were begun before a process stood still may arrive when it goes on."""
 _LOG = """
 CREATE TABLE owners_log (shard smallint, owner text, clean boolean, at double precision);
 CREATE FUNCTION log_owner() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -78,10 +81,22 @@ class Owners:
 
 
 def attempts_of_others(
-    terms: Mapping[int, Sequence[Term]], attempts: Mapping[int, Sequence[Attempt]]
+    terms: Mapping[int, Sequence[Term]],
+    attempts: Mapping[int, Sequence[Attempt]],
+    *,
+    woken: Sequence[Term] = (),
+    late_seconds: float = 0.0,
 ) -> list[str]:
-    """The attempts for users that a member made when another owned their shard, but for what was in flight."""
+    """The attempts for users that a member made when another owned their shard, but for what was in flight.
+
+    Args:
+        terms: the owners of the shards.
+        attempts: by user.
+        woken: when a member that had stood still went on. What it had just begun arrives then.
+        late_seconds: how late the clouds may have noted an attempt.
+    """
     found = []
+    finished: Counter[Term] = Counter()
     for number, made in attempts.items():
         of_shard = terms.get(shard_of_user(number), ())
         for at, member, what in made:
@@ -89,7 +104,14 @@ def attempts_of_others(
             if not place:
                 continue
             since, owner = of_shard[place - 1]
-            if owner != member and at - since > IN_FLIGHT_SECONDS:
+            if owner == member or at - since <= IN_FLIGHT_SECONDS + late_seconds:
+                continue
+            awake = next(
+                (one for one in woken if one[1] == member and 0 <= at - one[0] < AWAKE_SECONDS), None
+            )
+            if awake is not None:
+                finished[awake] += 1
+            if awake is None or finished[awake] > MOST_FINISHED:
                 found.append(
                     f"{what} by {member} for user {number} {at - since:.2f} s after {owner} owned it"
                 )
