@@ -267,17 +267,19 @@ class Owner:
                 if now >= next_turn:
                     self._turn(connection)
                     next_turn = time.monotonic() + TURN_SECONDS
-                if self._look or now >= next_look:
-                    self._find_missed(connection)
-                    next_look = time.monotonic() + LOOK_SECONDS
-                wait = 0.0 if self._hints else max(0.0, min(next_turn, next_look) - time.monotonic())
+                if now >= next_look:
+                    self._look = True
+                    next_look = now + LOOK_SECONDS
+                wait = max(0.0, min(next_turn, next_look) - time.monotonic())
                 if not self._take(connection, wait) and self._closed:
                     self._leave(connection, set(self._own.shards), told=False)
                     return
 
     def _take(self, connection: Connection, wait: float) -> int:
         """Commit what has come; the number of inputs of the relay among it. Each of them is told of its outcome in any case."""
-        queued = self._waiting.take(MAX_IN_BATCH, wait)
+        if self._look:
+            self._find_missed(connection)
+        queued = self._waiting.take(MAX_IN_BATCH, 0.0 if self._hints else wait)
         try:
             self._commit(connection, [*self._from_doors(connection), *self._from_relay(connection, queued)])
         except Exception:
@@ -354,11 +356,19 @@ class Owner:
             self._leaving = shards
             let_go = self._moves.lose(lambda one: shard_of(one) in shards, orderly=True)
             deadline = time.monotonic() + LEAVE_SECONDS
-            while not let_go.done() and time.monotonic() < deadline:
-                # Results of what was in progress are committed meanwhile, and what concerns other shards.
-                self._take(connection, 0.05)
-                self._own.ping(connection)
-            self._leaving = frozenset()
+            try:
+                while not let_go.done() and time.monotonic() < deadline:
+                    # Results of what was in progress are committed meanwhile, and what concerns other shards.
+                    self._take(connection, 0.05)
+                    self._own.ping(connection)
+            except Exception:
+                # The relay has let go of them: the next connection must not carry on with them.
+                self._in_doubt |= shards
+                raise
+            finally:
+                self._leaving = frozenset()
+            if not let_go.done():
+                self._own.clean = False
         self._own.release(connection, shards)
         self._forget(shards)
         self._recount(connection)

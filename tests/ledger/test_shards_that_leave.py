@@ -1,0 +1,146 @@
+"""An owner that gives shards up while its connection breaks, or while it has missed notifications."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+
+from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.handoff.decision import Decision
+from botkit.handoff.effects import PassToBot
+from botkit.handoff.events import Event, UserMessage
+from botkit.ledger.interface import HookBody, Input, OutboxItem
+from botkit.ledger.postgresql import owner
+from botkit.ledger.postgresql.database import connect
+from botkit.ledger.postgresql.door import Door, _given
+from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.ledger.postgresql.shards import SHARDS, shard_of
+from botkit.ledger.receipts import Receipt
+from botkit.testing.waiting import until
+from tests.postgresql import Server
+
+BOT = "st-0a1b2c3d-1111-5222-8333-444455556666"
+
+
+def _somebody_in(shard: int) -> ConversationId:
+    users = (ConversationId(BOT, f"u-{number}") for number in itertools.count())
+    return next(one for one in users if shard_of(one) == shard)
+
+
+ADA, EVE = _somebody_in(0), _somebody_in(SHARDS - 1)
+"""Shards are given up from the highest number on."""
+
+
+class Moves:
+    """A relay that lets go when it is told to."""
+
+    def __init__(self) -> None:
+        self.lost: list[tuple[Callable[[ConversationId], bool], bool, Future[None]]] = []
+        self.gains = 0
+
+    def gain(
+        self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation], **_: object
+    ) -> None:
+        self.gains += 1
+
+    def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
+        let_go: Future[None] = Future()
+        self.lost.append((leaves, orderly, let_go))
+        if not orderly:
+            let_go.set_result(None)
+        return let_go
+
+
+@pytest.fixture
+def decided() -> list[str | None]:
+    return []
+
+
+@pytest.fixture
+def moves() -> Moves:
+    return Moves()
+
+
+@pytest.fixture
+def ledger(
+    postgresql: Server, decided: list[str | None], moves: Moves, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PostgresLedger]:
+    monkeypatch.setattr(owner, "TURN_SECONDS", 0.02)
+    monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("botkit.ledger.postgresql.ownership.PREFERRED_SECONDS", 0.0)
+
+    def decide(conversation: Conversation, event: Event) -> Decision:
+        assert isinstance(event, UserMessage)
+        decided.append(event.text)
+        return Decision(conversation, (PassToBot(),))
+
+    ledger = PostgresLedger(postgresql.empty(), decide)
+    ledger.start(lambda _: None, moves)
+    until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
+    try:
+        yield ledger
+    finally:
+        for _, _, let_go in moves.lost:
+            if not let_go.done():
+                let_go.set_result(None)
+        ledger.close()
+
+
+@contextmanager
+def _another_member(url: str) -> Iterator[psycopg.Connection[Any]]:
+    with connect(url, "owner another") as another:
+        yield another
+
+
+def _input(one: ConversationId, text: str) -> Input:
+    event = UserMessage(key=text, at=Instant(1.0), text=text, agent_transfer=None)
+    return Input(one, event, HookBody(text.encode()))
+
+
+def test_what_was_missed_is_decided_first_while_other_shards_leave(
+    ledger: PostgresLedger,
+    decided: list[str | None],
+    moves: Moves,
+    postgresql: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(owner, "LOOK_SECONDS", 1_000.0)
+    with _another_member(postgresql.url):
+        until(lambda: moves.lost, "for it to give shards up")
+        dies = Door(postgresql.url, taken=lambda _: None, answers=lambda *_: None)
+        dies._store([_given(_input(ADA, "first"), Receipt(lambda _: None))])
+        dies._disconnect()
+        assert ledger.submit(_input(ADA, "first")).result(10).duplicate
+        ledger.submit(_input(ADA, "second")).result(10)
+        until(lambda: "second" in decided, "for the second to be decided")
+        assert decided == ["first", "second"]
+
+
+def test_shards_that_were_leaving_when_the_connection_broke_are_served_again(
+    ledger: PostgresLedger, decided: list[str | None], moves: Moves, postgresql: Server
+) -> None:
+    ends = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name "
+    with _another_member(postgresql.url), connect(postgresql.url, "witness") as witness:
+        until(lambda: moves.lost, "for it to give shards up")
+        gains = moves.gains
+        witness.execute(ends + "= 'botkit owner another'")
+        witness.execute(ends + "LIKE 'botkit owner %'")
+        ledger.submit(_input(EVE, "hello")).result(10)
+        until(lambda: "hello" in decided, "for the message to be decided")
+        assert moves.gains > gains
+
+
+def test_shards_that_the_relay_does_not_let_go_of_are_not_left_in_good_order(
+    ledger: PostgresLedger, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "LEAVE_SECONDS", 0.0)
+    with _another_member(postgresql.url) as another:
+        until(lambda: len(ledger._owner._own.shards) < SHARDS, "for it to give shards up")
+        clean = another.execute("SELECT clean FROM shards WHERE shard = %s", (SHARDS - 1,)).fetchone()
+        assert clean == (False,)
