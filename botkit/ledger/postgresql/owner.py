@@ -149,6 +149,8 @@ class Owner:
         """Why there is no connection, as the log says."""
         self._light: dict[int, _Light] = {}
         self._light_of: dict[ConversationId, set[int]] = {}
+        self._unreadable: set[int] = set()
+        """Rows of `inputs` that a newer version has written. They stay for it, and nothing waits for them."""
         self._rank = 0
         self._ids: Iterator[int] = iter(())
         self._on_commit: Callable[[Sequence[Committed]], None] = lambda _: None
@@ -442,7 +444,8 @@ class Owner:
         self._hints.clear()
         if self._active:
             found = connection.execute(SQL["undecided"], (sorted(self._active),)).fetchall()
-            self._hints.extendleft([(row, _FOUND) for (row,) in reversed(found) if row not in self._light])
+            known = self._light.keys() | self._unreadable
+            self._hints.extendleft([(row, _FOUND) for (row,) in reversed(found) if row not in known])
 
     def _from_doors(self, connection: Connection) -> Sequence[_Taken]:
         """The next inputs that doors have written down, in the order of their notifications."""
@@ -469,7 +472,11 @@ class Owner:
             for row, data, component_id, body, awaited in connection.execute(
                 SQL["inputs"], (foreign, sorted(self._active))
             ):
-                read[row] = _Taken(input_from_row(data, component_id, body), row=row, awaited=awaited)
+                try:
+                    read[row] = _Taken(input_from_row(data, component_id, body), row=row, awaited=awaited)
+                except LedgerError as error:
+                    self._unreadable.add(row)
+                    _log.error("input_unreadable", row=row, reason=str(error))
                 if row in looked_up:
                     self._unheard[row] = None
             while len(self._unheard) > MAX_UNHEARD:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
+from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import USER_LANE
 from botkit.ledger import codec
@@ -87,7 +89,8 @@ def possible_repeats(connection: Connection, shards: Sequence[int]) -> int:
         users.add(ConversationId(bot_id, user_id, channel))
     for decided, data in connection.execute(SQL["rows_with_deliveries"], (shards,)):
         if decided is None:
-            users.add(input_from_row(data, None, None).conversation_id)
+            with suppress(LedgerError):  # A newer version has written it, and nobody else has delivered it.
+                users.add(input_from_row(data, None, None).conversation_id)
         elif (item := decision_from_bytes(decided, 0, None)).lane == USER_LANE:
             users.add(item.conversation_id)
     return len(users)

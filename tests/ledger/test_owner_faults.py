@@ -1,0 +1,81 @@
+"""An owner on a server that it must not use, and with a row that it cannot read."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.handoff.decision import Decision
+from botkit.handoff.effects import PassToBot
+from botkit.handoff.events import Event, UserMessage
+from botkit.ledger.interface import HookBody, Input
+from botkit.ledger.postgresql import owner
+from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.ledger.postgresql.shards import SHARDS
+from botkit.testing.waiting import until
+from tests.postgresql import Server
+
+ADA = ConversationId("st-0a1b2c3d-1111-5222-8333-444455556666", "ada")
+
+
+def _passes(conversation: Conversation, _: Event) -> Decision:
+    return Decision(conversation, (PassToBot(),))
+
+
+def _says(text: str) -> Input:
+    event = UserMessage(key=text, at=Instant(1.0), text=text, agent_transfer=None)
+    return Input(ADA, event, HookBody(text.encode()))
+
+
+def test_nothing_is_attempted_on_a_server_that_cannot_write(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.01)
+    ledger = PostgresLedger(postgresql.empty(), _passes)
+    ledger.start(lambda _: None)
+    with psycopg.connect(postgresql.url, autocommit=True) as admin:
+        until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
+        try:
+            admin.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'botkit owner %'"
+            )
+            until(lambda: "ReadOnlySqlTransaction" in caplog.text, "for the log to say why")
+            assert not ledger.may_act()
+            assert not ledger.healthy()
+        finally:
+            admin.execute("SET default_transaction_read_only = off")
+            admin.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+        until(ledger.healthy, "for the server to be usable again")
+    ledger.close()
+
+
+def test_a_row_that_cannot_be_read_does_not_stop_the_others(
+    postgresql: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[str] = []
+    ledger = PostgresLedger(postgresql.empty(), _passes)
+    ledger.start(lambda batch: told.extend(one.conversation.id.user_id for one in batch))
+    until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
+    with psycopg.connect(postgresql.url, autocommit=True) as other:
+        other.execute(
+            "INSERT INTO inputs (shard, input, component_id, body, awaited)"
+            " SELECT shard, 'of another version', 'default', '{}', false FROM generate_series(0, 63) AS shard"
+        )
+        ledger._owner.look()
+        ledger.submit(_says("hello")).result(10)
+        until(lambda: told == ["ada"], "for the message to be decided")
+        ledger._owner.look()
+        ledger.submit(_says("again")).result(10)
+        until(lambda: told == ["ada", "ada"], "for the next one to be decided")
+        kept = "SELECT count(*) FROM inputs WHERE input = 'of another version' AND NOT failed"
+        assert other.execute(kept).fetchone() == (SHARDS,)
+        assert caplog.text.count("input_unreadable") == SHARDS
+        ledger.close()
+        # Nor does it stop the next owner, who counts possible repeats.
+        other.execute("UPDATE shards SET clean = false")
+    next_one = PostgresLedger(postgresql.url, _passes)
+    next_one.start(lambda _: None)
+    until(lambda: len(next_one._owner._own.shards) == SHARDS, "until the next one owns every shard")
+    next_one.close()
