@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import psycopg
 from psycopg.abc import PQGen
@@ -16,11 +18,14 @@ from botkit.errors import LedgerUnusable
 logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+T = TypeVar("T")
 
 CONNECT_SECONDS = 5
 IDLE_SECONDS = 5
 """The server closes the session of an owner that has been silent for so long, and with it lets go of its shards."""
 STATEMENT_SECONDS = 8
+_GRACE_SECONDS = 4
+"""The server's own time limit of a statement comes first."""
 _NETWORK: dict[str, Any] = {
     # A machine that has vanished is noticed within five seconds.
     "keepalives": 1,
@@ -90,7 +95,7 @@ def connect(
     given = {"statement_timeout": STATEMENT_SECONDS * 1000, "lock_timeout": 0, **(settings or {})}
     options = " ".join(f"-c {name}={value}" for name, value in given.items())
     try:
-        return psycopg.connect(
+        connection = _Connection.connect(
             url,
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
@@ -101,6 +106,44 @@ def connect(
         )
     except psycopg.Error as error:
         raise unreachable(url, error) from None  # the driver's own message may quote the URL
+    if limit := int(given["statement_timeout"]):
+        connection.answer_seconds = limit / 1000 + _GRACE_SECONDS
+    return connection
+
+
+class _Connection(psycopg.Connection[tuple[Any, ...]]):
+    """One on which nothing waits for ever: what is in between may swallow everything and keep the connection alive.
+
+    Attributes:
+        answer_seconds: max wait for what the server says to one statement; it gives statements up earlier by itself.
+    """
+
+    answer_seconds = math.inf
+
+    def wait(self, gen: PQGen[T], *limits: Any, **more: Any) -> T:
+        """Wait for the server. Raises: OperationalError, and the connection is closed, if it does not answer in time."""
+        try:
+            return super().wait(_within(gen, self.answer_seconds), *limits, **more)
+        except _NoAnswer:
+            self.close()
+            raise
+
+
+class _NoAnswer(psycopg.OperationalError):
+    """The server did not answer in time."""
+
+
+def _within(gen: PQGen[T], seconds: float) -> PQGen[T]:
+    deadline = time.monotonic() + seconds
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if not ready and time.monotonic() >= deadline:
+                raise _NoAnswer("the server does not answer")
+            wanted = gen.send(ready)
+    except StopIteration as ended:
+        return cast(T, ended.value)
 
 
 class _Pipeline(psycopg.Pipeline):
