@@ -122,7 +122,7 @@ class Door:
 
     def _run(self) -> None:
         try:
-            while not self._closed or len(self._waiting):
+            while not self._closed or (self.working and len(self._waiting)):
                 queued = self._waiting.take(MAX_IN_BATCH, 0.0 if self._closed else -1)
                 if queued:
                     self._take([one for one in queued if one[1].begins()])
@@ -138,13 +138,15 @@ class Door:
                 given.append(_given(input, receipt))
             except Exception as error:  # noqa: BLE001 - an event that cannot be encoded: only this input fails
                 receipt.settle(error)
+        if not given:
+            return
         try:
             self._commit(given)
         except INPUTS_FAULT as error:
             _log.error("commit_not_writable", inputs=len(given), error=where(error))
             for one in given:
-                if one.id is None and not one.duplicate:
-                    self._take_alone(one)
+                one.in_doubt |= one.id is not None  # It is stored, and nobody was notified.
+                self._take_alone(one)
 
     def _take_alone(self, one: _Given) -> None:
         try:

@@ -1,0 +1,91 @@
+"""The door of the PostgreSQL ledger: every input is told of its outcome, also beside a bad one and without a server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from botkit.errors import LedgerClosed, LedgerUnusable
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.events import UserMessage
+from botkit.ledger.interface import Committed, HookBody, Input
+from botkit.ledger.postgresql import door
+from botkit.ledger.postgresql.database import connect
+from botkit.ledger.postgresql.door import MAX_IN_BATCH, Door
+from botkit.ledger.postgresql.migrations import migrate
+from botkit.ledger.receipts import Receipt
+from tests.postgresql import Server
+
+ADA = ConversationId("st-0a1b2c3d-1111-5222-8333-444455556666", "ada")
+
+Outcome = Committed | Exception
+
+
+def _says(key: str, request_id: str = "ms-1") -> Input:
+    event = UserMessage(key=key, at=Instant(1.0), text="hello", agent_transfer=None, request_id=request_id)
+    return Input(ADA, event, HookBody(b"{}"))
+
+
+def _door(url: str) -> Door:
+    return Door(url, taken=lambda _: None, answers=lambda *_: None)
+
+
+def test_inputs_beside_one_that_cannot_be_stored_are_told_of_their_outcome(postgresql: Server) -> None:
+    url = postgresql.empty()
+    told: list[tuple[str, Outcome]] = []
+
+    def given(name: str, input: Input) -> tuple[Input, Receipt[Committed]]:
+        return input, Receipt(lambda outcome: told.append((name, outcome)))
+
+    with connect(url, "witness") as witness:
+        migrate(witness)
+        witness.execute("LISTEN botkit_inputs")
+        one = _door(url)
+        one._take([given("good", _says("a")), given("other", _says("b")), given("bad", _says("a", "\0"))])
+        one._disconnect()
+        assert [one.payload for one in witness.notifies(timeout=10, stop_after=2)] == [door.LOOK] * 2
+        assert witness.execute("SELECT count(*) FROM inputs").fetchone() == (2,)
+    outcomes = dict(told)
+    assert [name for name, _ in told] == ["good", "other", "bad"]
+    assert isinstance(outcomes["good"], Committed)
+    assert isinstance(outcomes["other"], Committed)
+    assert isinstance(outcomes["bad"], Exception)
+
+
+class _Away:
+    def __init__(self) -> None:
+        self.attempts = 0
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        self.attempts += 1
+        raise LedgerUnusable("the store cannot be reached", "start PostgreSQL")
+
+
+@pytest.fixture
+def away(monkeypatch: pytest.MonkeyPatch) -> _Away:
+    connects = _Away()
+    monkeypatch.setattr(door, "connect", connects)
+    monkeypatch.setattr(door, "_RETRY_SECONDS", 0.0)
+    return connects
+
+
+def test_a_door_that_closes_without_a_server_tries_once_for_all_that_wait(away: _Away) -> None:
+    one = _door("")
+    outcomes: list[Outcome] = []
+    for number in range(3 * MAX_IN_BATCH):
+        assert one.submit(_says(f"k-{number}"), Receipt(outcomes.append), None) is None
+    one.start()
+    one.close()
+    assert sum(isinstance(outcome, LedgerClosed) for outcome in outcomes) == 2 * MAX_IN_BATCH
+    assert len(outcomes) == 3 * MAX_IN_BATCH
+
+
+def test_a_door_commits_nothing_for_hooks_that_nobody_waits_for_any_more(away: _Away) -> None:
+    one = _door("")
+    receipt: Receipt[Committed] = Receipt(lambda _: None)
+    one.submit(_says("a"), receipt, None)
+    receipt.drop()
+    one.start()
+    one.close()
+    assert away.attempts == 0
