@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -51,3 +52,29 @@ def _numbered(query: str) -> str:
     """The query with the server's own placeholders."""
     numbers = count(1)
     return re.sub(r"%(?:\(\w+\))?[bs]", lambda _: f"${next(numbers)}", query).replace("%%", "%")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "index"),
+    [
+        ("undecided", (list(range(64)),), "inputs_undecided"),
+        ("kept_inputs", (list(range(64)),), "inputs_kept"),
+        ("newest_hook_of_user", {"bot": "bot", "user": "u-7"}, "payloads_pkey"),
+    ],
+)
+def test_frequent_queries_read_no_whole_table(
+    tables: psycopg.Connection[tuple[object, ...]], name: str, values: Any, index: str
+) -> None:
+    tables.execute(
+        "INSERT INTO inputs (shard, input, component_id, body, awaited)"
+        " SELECT n % 64, 'input', 'default', convert_to(repeat('b', 2000), 'UTF8'), false FROM generate_series(1, 3000) AS n"
+    )
+    tables.execute(
+        "INSERT INTO payloads (bot_id, user_id, channel, component_id, body, at)"
+        " SELECT 'bot', 'u-' || n, 'rtm', 'default', '{}', n FROM generate_series(1, 3000) AS n"
+    )
+    tables.execute("VACUUM ANALYZE inputs, payloads")
+    plan = "\n".join(str(line) for (line,) in tables.execute(f"EXPLAIN {SQL[name]}", values))
+    assert index in plan
+    assert "Seq Scan on inputs" not in plan
+    assert "Seq Scan on payloads" not in plan

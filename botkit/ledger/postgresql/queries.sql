@@ -202,10 +202,13 @@ SELECT body, component_id FROM payloads WHERE bot_id = %s AND user_id = %s AND c
 
 -- name: newest_hook_of_user
 -- Of the conversation with an agent session, else the newest.
-SELECT p.user_id, p.channel, p.body, p.component_id FROM payloads p
-LEFT JOIN live_names n ON n.bot_id = p.bot_id AND n.user_id = p.user_id AND n.channel = p.channel AND n.name = %(user)s
-WHERE p.bot_id = %(bot)s AND (p.user_id = %(user)s OR n.name IS NOT NULL)
-ORDER BY n.name IS NULL, p.at DESC LIMIT 1
+SELECT user_id, channel, body, component_id FROM (
+    SELECT p.user_id, p.channel, p.body, p.component_id, p.at, true AS live FROM live_names n JOIN payloads p
+    ON p.bot_id = n.bot_id AND p.user_id = n.user_id AND p.channel = n.channel
+    WHERE n.bot_id = %(bot)s AND n.name = %(user)s
+    UNION ALL
+    SELECT user_id, channel, body, component_id, at, false FROM payloads WHERE bot_id = %(bot)s AND user_id = %(user)s
+) AS found ORDER BY live DESC, at DESC LIMIT 1
 
 -- --- sweeps ----------------------------------------------------------------------------------------------------------
 

@@ -32,7 +32,9 @@ CREATE TABLE inputs (
 -- Bodies are JSON of a few kilobytes that is read once: compressing them costs more than writing them.
 ALTER TABLE inputs ALTER COLUMN body SET STORAGE EXTERNAL;
 ALTER TABLE inputs ALTER COLUMN input SET STORAGE EXTERNAL;
-CREATE INDEX inputs_by_shard ON inputs (shard, id);
+-- Owners look for the undecided ones all the time, past those that stay, and without reading any.
+CREATE INDEX inputs_undecided ON inputs (shard, id) WHERE rank IS NULL AND NOT failed;
+CREATE INDEX inputs_kept ON inputs (shard, rank) WHERE rank IS NOT NULL;
 
 CREATE TABLE outbox (
     id bigint PRIMARY KEY,
