@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import psycopg
 import pytest
 
@@ -10,8 +12,10 @@ from botkit.handoff.decision import Decision
 from botkit.handoff.effects import PassToBot
 from botkit.handoff.events import Event, UserMessage
 from botkit.ledger.interface import HookBody, Input
-from botkit.ledger.postgresql import owner
+from botkit.ledger.postgresql import owner, reading
+from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.ledger.postgresql.reading import Gained
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.testing.waiting import until
 from tests.postgresql import Server
@@ -49,6 +53,25 @@ def test_nothing_is_attempted_on_a_server_that_cannot_write(
             admin.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
         until(ledger.healthy, "for the server to be usable again")
     ledger.close()
+
+
+def test_shards_are_read_a_few_at_a_time(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    read: list[int] = []
+
+    def of_shards(connection: Connection, shards: Sequence[int]) -> Gained:
+        read.append(len(shards))
+        return Gained((), (), 0)
+
+    monkeypatch.setattr(reading, "of_shards", of_shards)
+    caplog.set_level("INFO")
+    ledger = PostgresLedger(postgresql.empty(), _passes)
+    ledger.start(lambda _: None)
+    until(lambda: "shards_gained" in caplog.text, "for the log to say it")
+    ledger.close()
+    assert read == [owner.MAX_CLAIMED] * (SHARDS // owner.MAX_CLAIMED)
+    assert caplog.text.count("shards_gained") == 1
 
 
 def test_a_row_that_cannot_be_read_does_not_stop_the_others(

@@ -54,6 +54,8 @@ TURN_SECONDS = 1.0
 """How often it shows that it lives, and looks how many processes there are."""
 LEAVE_SECONDS = 10.0
 """Max wait for the relay to let go of conversations."""
+MAX_CLAIMED = 16
+"""Max shards taken on at once: while it reads thousands of effects, the session is silent."""
 KEPT_SECONDS = 10.0
 """How long conversations stay here while PostgreSQL cannot be reached: after a restart, thousands of streams need not move."""
 _RETRY_SECONDS = 0.2
@@ -328,13 +330,21 @@ class Owner:
         gives_up, may_claim = self._own.turn(connection)
         if gives_up and not self._closed:
             self._leave(connection, gives_up, told=True)
-        if may_claim and not self._closed:
-            self._gain(connection, self._own.claim(connection, may_claim))
+        before, effects = len(self._own.shards), 0
+        for first in range(0, len(may_claim), MAX_CLAIMED):
+            if self._closed:
+                break
+            effects += self._gain(
+                connection, self._own.claim(connection, may_claim[first : first + MAX_CLAIMED])
+            )
+            self._own.ping(connection)
+        if owned := len(self._own.shards) - before:
+            _log.info("shards_gained", shards=owned, effects=effects, owned=len(self._own.shards))
 
-    def _gain(self, connection: Connection, shards: Mapping[int, bool]) -> None:
-        """Take shards on; each with whether its last owner left it in good order."""
+    def _gain(self, connection: Connection, shards: Mapping[int, bool]) -> int:
+        """Take shards on; each with whether its last owner left it in good order. The number of their effects."""
         if not shards:
-            return
+            return 0
         numbers = sorted(shards)
         gained = reading.of_shards(connection, numbers)
         for stored in gained.stored:
@@ -348,9 +358,7 @@ class Owner:
             conversations = [stored.conversation for stored in gained.stored if stored.conversation.open]
             self._moves.gain(gained.items, conversations, possible_duplicates=repeats)
         self._look = True
-        _log.info(
-            "shards_gained", shards=len(numbers), effects=len(gained.items), owned=len(self._own.shards)
-        )
+        return len(gained.items)
 
     def _leave(self, connection: Connection, shards: set[int], *, told: bool) -> None:
         """Let go of shards: first the relay, then the locks."""
