@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import psycopg
 import pytest
 
@@ -22,12 +24,9 @@ def test_a_server_that_stops_answering_is_given_up(
         connection = connect(url, "test", settings={"statement_timeout": 200})
         assert connection.execute("SELECT 1").fetchone() == (1,)
         proxy.timeout()
-        with pytest.raises(psycopg.OperationalError, match="does not answer"):
-            if together:
-                with in_one_round_trip(connection):
-                    connection.execute("SELECT 1")
-            else:
-                connection.execute("SELECT 1")
+        both = in_one_round_trip(connection) if together else nullcontext()
+        with pytest.raises(psycopg.OperationalError, match="does not answer"), both:
+            connection.execute("SELECT 1")
         assert connection.closed
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
@@ -33,19 +34,20 @@ def _says(text: str) -> Input:
 
 
 def test_nothing_is_attempted_on_a_server_that_cannot_write(
-    postgresql: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.01)
     ledger = PostgresLedger(postgresql.empty(), _passes)
     ledger.start(lambda _: None)
-    with psycopg.connect(postgresql.url, autocommit=True) as admin:
+    with psycopg.connect(postgresql.url, autocommit=True) as admin, capture_logs() as lines:
         until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
         try:
             admin.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
             admin.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'botkit owner %'"
             )
-            until(lambda: "ReadOnlySqlTransaction" in caplog.text, "for the log to say why")
+            why = {"event": "store_lost", "reason": "ReadOnlySqlTransaction", "log_level": "error"}
+            until(lambda: why in lines, "for the log to say why")
             assert not ledger.may_act()
             assert not ledger.healthy()
         finally:
@@ -75,13 +77,13 @@ def test_shards_are_read_a_few_at_a_time(
 
 
 def test_a_row_that_cannot_be_read_does_not_stop_the_others(
-    postgresql: Server, caplog: pytest.LogCaptureFixture
+    postgresql: Server,
 ) -> None:
     told: list[str] = []
     ledger = PostgresLedger(postgresql.empty(), _passes)
     ledger.start(lambda batch: told.extend(one.conversation.id.user_id for one in batch))
     until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
-    with psycopg.connect(postgresql.url, autocommit=True) as other:
+    with psycopg.connect(postgresql.url, autocommit=True) as other, capture_logs() as lines:
         other.execute(
             "INSERT INTO inputs (shard, input, component_id, body, awaited)"
             " SELECT shard, 'of another version', 'default', '{}', false FROM generate_series(0, 63) AS shard"
@@ -94,7 +96,7 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_others(
         until(lambda: told == ["ada", "ada"], "for the next one to be decided")
         kept = "SELECT count(*) FROM inputs WHERE input = 'of another version' AND NOT failed"
         assert other.execute(kept).fetchone() == (SHARDS,)
-        assert caplog.text.count("input_unreadable") == SHARDS
+        assert [line["event"] for line in lines].count("input_unreadable") == SHARDS
         ledger.close()
         # Nor does it stop the next owner, who counts possible repeats.
         other.execute("UPDATE shards SET clean = false")
