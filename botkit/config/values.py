@@ -96,13 +96,16 @@ def _check_postgresql_url(url: str) -> None:
             "needs psycopg, which is not installed", "pip install 'botkit[postgresql]'"
         ) from None
     usual = "write postgresql://user:password@host/database"
+    no_url = UnusableValue(
+        "is no PostgreSQL URL",
+        f"{usual}; special characters in a password are percent-encoded: @ is %40, / is %2F, % is %25",
+    )
     try:
         parts = conninfo_to_dict(url)
     except Error:  # its message may quote the password
-        raise UnusableValue(
-            "is no PostgreSQL URL",
-            f"{usual}; special characters in a password are percent-encoded: @ is %40, / is %2F, % is %25",
-        ) from None
+        raise no_url from None
+    if "@" in f"{parts.get('host')}{parts.get('dbname')}":  # A part of the password was taken for the host.
+        raise no_url
     if "service" in parts:
         return
     if not (parts.get("host") or parts.get("hostaddr")):

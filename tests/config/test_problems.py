@@ -184,6 +184,10 @@ def test_a_problem_in_a_bot_file_has_place_reason_and_fix(
             "3: store.url: is no PostgreSQL URL; write postgresql://user:password@host/database; special",
         ),
         (
+            SERVER + "store: {url: postgresql://u:hun@ter2@h/d}\n",
+            "3: store.url: is no PostgreSQL URL; write postgresql://user:password@host/database; special",
+        ),
+        (
             SERVER + "store: {url: postgresql://u:hunter2@h:db/d}\n",
             "3: store.url: names a port that is no number; write host:5432",
         ),

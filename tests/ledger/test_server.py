@@ -126,6 +126,8 @@ def test_a_notification_to_oneself_proves_that_no_pooler_swallows_it(database: s
         ("postgresql://postgres:{password}@127.0.0.1:{port}/postgres?sslmode=require", "SSL", "sslmode"),
         ("postgresql://u:secret@/d?host=/nowhere", "No such file", "start PostgreSQL"),
         ("postgresql://u:se%zzcret@h/d", "store.url is no PostgreSQL URL", "percent-encoded"),
+        ("postgresql://u:s@cret@h/d", "store.url is no PostgreSQL URL", "percent-encoded"),
+        ("postgresql://u:s/cret@h/d", "store.url is no PostgreSQL URL", "percent-encoded"),
         ("postgresql://u:secret@[::1/d", "store.url is no PostgreSQL URL", "percent-encoded"),
         ("postgresql+psycopg://u:secret@h/d", "store.url is no PostgreSQL URL", "write postgresql://"),
     ],

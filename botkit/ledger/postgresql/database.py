@@ -174,7 +174,8 @@ def address(url: str) -> str:
 
 def unreachable(url: str, error: psycopg.Error) -> LedgerUnusable:
     """Why no connection was made, and what to change."""
-    if isinstance(error, psycopg.ProgrammingError):
+    if isinstance(error, psycopg.ProgrammingError) or "@" in address(url):
+        # With an @ left over, a part of the password was taken for the host, and must not be told.
         return LedgerUnusable("store.url is no PostgreSQL URL", _URL_FIX)
     why = reason(error)
     fix = next((fix for words, fix in _FIXES if any(word in why for word in words)), _FIX)
