@@ -6,10 +6,17 @@ import pytest
 from structlog.testing import capture_logs
 
 from botkit.errors import LedgerError
+from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.events import UserMessage
+from botkit.ledger.interface import Committed, HookBody, Input
+from botkit.ledger.postgresql import reading
 from botkit.ledger.postgresql.database import connect, in_one_round_trip
+from botkit.ledger.postgresql.door import Door
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, version_of
 from botkit.ledger.postgresql.ownership import SESSION, Ownership
 from botkit.ledger.postgresql.server import examine
+from botkit.ledger.postgresql.shards import SHARDS
+from botkit.ledger.receipts import Receipt
 from botkit.testing.waiting import until
 from tests.postgresql import Server
 
@@ -116,3 +123,22 @@ def test_a_program_goes_on_with_a_newer_schema_that_it_can_live_with(
             migrate(connection)
         with pytest.raises(LedgerError, match="run the newer BotKit"):
             migrate(connection)
+
+
+def test_messages_that_wait_for_one_bot_do_not_hide_the_possible_repeats_of_another(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MAX_TRIED", 10)
+    told: list[object] = []
+
+    def given(bot_id: str, number: int) -> tuple[Input, Receipt[Committed]]:
+        event = UserMessage(key=f"k-{number}", at=Instant(1.0), text="hello", agent_transfer=None)
+        input = Input(ConversationId(bot_id, f"u-{number}"), event, HookBody(b"{}"))
+        return input, Receipt(told.append)
+
+    with connect(postgresql.empty(), "start") as connection:
+        migrate(connection)
+        door = Door(postgresql.url, taken=lambda _: None, answers=lambda *_: None)
+        door._take([*(given("st-away", number) for number in range(20)), given("st-there", 20)])
+        door._disconnect()
+        assert reading.possible_repeats(connection, list(range(SHARDS))) == 10 + 1

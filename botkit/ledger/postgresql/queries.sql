@@ -180,8 +180,7 @@ SELECT (SELECT count(*) FROM outbox WHERE shard = ANY (%(shards)b::smallint[]))
 SELECT DISTINCT bot_id, user_id, channel FROM outbox WHERE lane = 'user' AND shard = ANY (%b::smallint[])
 
 -- name: rows_with_deliveries
--- Of the first ones, which the process that is gone may have been passing on; thousands that wait were never tried.
-SELECT decided, input FROM inputs WHERE shard = ANY (%b::smallint[]) AND NOT failed ORDER BY id LIMIT 1000
+SELECT decided, input FROM inputs WHERE shard = ANY (%b::smallint[]) AND NOT failed ORDER BY id
 
 -- --- reading ---------------------------------------------------------------------------------------------------------
 

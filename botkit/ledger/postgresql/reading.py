@@ -19,6 +19,8 @@ from botkit.ledger.postgresql.rows import decision_from_bytes, input_from_row
 
 MAX_HOOK_BYTES_AT_ONCE = 4 * 1024 * 1024
 """Max bytes of hooks read with the effects of shards. After an outage of a target, gigabytes of them may wait."""
+MAX_TRIED = 1_000
+"""Max users of a bot to whom a process may have been passing messages on. Thousands that wait were never tried."""
 SWEEP_ROWS = 500
 SWEEP_PAYLOADS = 50
 
@@ -85,12 +87,16 @@ def depth_of(connection: Connection, shards: Sequence[int]) -> int:
 def possible_repeats(connection: Connection, shards: Sequence[int]) -> int:
     """The users to whom the process that has lost these shards may just have delivered something."""
     users: set[ConversationId] = set()
+    first: dict[str, int] = {}
     for bot_id, user_id, channel in connection.execute(SQL["users_with_deliveries"], (shards,)):
         users.add(ConversationId(bot_id, user_id, channel))
     for decided, data in connection.execute(SQL["rows_with_deliveries"], (shards,)):
         if decided is None:
             with suppress(LedgerError):  # A newer version has written it, and nobody else has delivered it.
-                users.add(input_from_row(data, None, None).conversation_id)
+                one = input_from_row(data, None, None).conversation_id
+                if one not in users and first.setdefault(one.bot_id, 0) < MAX_TRIED:
+                    first[one.bot_id] += 1
+                    users.add(one)
         elif (item := decision_from_bytes(decided, 0, None)).lane == USER_LANE:
             users.add(item.conversation_id)
     return len(users)
