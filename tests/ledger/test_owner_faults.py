@@ -57,9 +57,7 @@ def test_nothing_is_attempted_on_a_server_that_cannot_write(
     ledger.close()
 
 
-def test_shards_are_read_a_few_at_a_time(
-    postgresql: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_shards_are_read_a_few_at_a_time(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
 
     def of_shards(connection: Connection, shards: Sequence[int]) -> Gained:
@@ -67,13 +65,13 @@ def test_shards_are_read_a_few_at_a_time(
         return Gained((), (), 0)
 
     monkeypatch.setattr(reading, "of_shards", of_shards)
-    caplog.set_level("INFO")
     ledger = PostgresLedger(postgresql.empty(), _passes)
-    ledger.start(lambda _: None)
-    until(lambda: "shards_gained" in caplog.text, "for the log to say it")
-    ledger.close()
+    with capture_logs() as lines:
+        ledger.start(lambda _: None)
+        until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
+        ledger.close()
     assert read == [owner.MAX_CLAIMED] * (SHARDS // owner.MAX_CLAIMED)
-    assert caplog.text.count("shards_gained") == 1
+    assert [line["event"] for line in lines].count("shards_gained") == 1
 
 
 def test_a_row_that_cannot_be_read_does_not_stop_the_others(
