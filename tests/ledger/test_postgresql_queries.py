@@ -48,6 +48,26 @@ def test_migrations_are_numbered_without_a_gap_and_say_who_can_live_with_them() 
         assert 0 < int(found[1]) <= number
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("inputs", ([1, 2], [3])),
+        ("delete_inputs", ([1, 2],)),
+        ("delete_effects", ([1, 2],)),
+        ("seen_keys", (["a", "b"],)),
+        ("newest_hook", ("bot", "user", "channel")),
+        ("forget_names", (["bot"], ["name"], ["user"], ["channel"])),
+    ],
+)
+def test_plans_that_are_made_for_empty_tables_are_good_for_full_ones(
+    tables: psycopg.Connection[tuple[object, ...]], name: str, values: Any
+) -> None:
+    tables.execute("VACUUM ANALYZE")
+    plan = "\n".join(str(line) for (line,) in tables.execute(f"EXPLAIN {SQL[name]}", values))
+    assert "Index" in plan
+    assert "Seq Scan" not in plan
+
+
 def _numbered(query: str) -> str:
     """The query with the server's own placeholders."""
     numbers = count(1)

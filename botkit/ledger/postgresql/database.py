@@ -26,6 +26,13 @@ IDLE_SECONDS = 5
 STATEMENT_SECONDS = 8
 _GRACE_SECONDS = 4
 """The server's own time limit of a statement comes first."""
+_SETTINGS: dict[str, str | int] = {
+    "statement_timeout": STATEMENT_SECONDS * 1000,
+    "lock_timeout": 0,
+    # Plans are kept. One that was made while a table was empty would read all of it when it has a million rows.
+    "enable_seqscan": "off",
+    "jit": "off",
+}
 _NETWORK: dict[str, Any] = {
     # A machine that has vanished is noticed within five seconds.
     "keepalives": 1,
@@ -92,7 +99,7 @@ def connect(
     Raises:
         LedgerUnusable: what is wrong and its fix, without the password.
     """
-    given = {"statement_timeout": STATEMENT_SECONDS * 1000, "lock_timeout": 0, **(settings or {})}
+    given = _SETTINGS | (settings or {})
     options = " ".join(f"-c {name}={value}" for name, value in given.items())
     try:
         connection = _Connection.connect(

@@ -106,8 +106,10 @@ DELETE FROM conversations USING unnest(%b::text[], %b::text[], %b::text[]) AS go
 WHERE conversations.bot_id = gone.bot_id AND conversations.user_id = gone.user_id AND conversations.channel = gone.channel
 
 -- name: forget_names
-DELETE FROM live_names USING unnest(%b::text[], %b::text[], %b::text[]) AS gone (bot_id, user_id, channel)
-WHERE live_names.bot_id = gone.bot_id AND live_names.user_id = gone.user_id AND live_names.channel = gone.channel
+DELETE FROM live_names
+USING unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS gone (bot_id, name, user_id, channel)
+WHERE live_names.bot_id = gone.bot_id AND live_names.name = gone.name AND live_names.user_id = gone.user_id
+AND live_names.channel = gone.channel
 
 -- name: insert_names
 INSERT INTO live_names (bot_id, name, user_id, channel, shard)

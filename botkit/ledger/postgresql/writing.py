@@ -114,9 +114,7 @@ def _conversations(changes: Mapping[ConversationId, Stored | None], batch: Batch
         else:
             put.append(_conversation(shard, stored))
         before, now = _live_names(batch.durable(conversation_id)), _live_names(stored)
-        if before - now:
-            forgotten.append(key)
-            before = frozenset()
+        forgotten += [(key[0], name, key[1], key[2]) for name in sorted(before - now)]
         named += [(key[0], name, key[1], key[2], shard) for name in sorted(now - before)]
     add("delete_conversations", gone)
     add("upsert_conversations", put)
