@@ -9,7 +9,7 @@ from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import UserMessage
 from botkit.ledger.interface import Committed, HookBody, Input
-from botkit.ledger.postgresql import reading
+from botkit.ledger.postgresql import ownership, reading
 from botkit.ledger.postgresql.database import connect, in_one_round_trip
 from botkit.ledger.postgresql.door import Door
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, version_of
@@ -100,6 +100,30 @@ def test_shards_that_a_newer_version_has_written_are_left_to_it(
         assert set(newer.claim(session, [2])) == set()
         monkeypatch.setattr("botkit.ledger.postgresql.ownership.FORMAT", 2)
         assert set(newer.claim(session, [1])) == {1}
+
+
+def test_a_newer_process_gives_nothing_to_older_ones_which_could_not_read_it(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = postgresql.empty()
+    with connect(url, "start") as connection:
+        migrate(connection)
+    newer, older = Ownership("newer"), Ownership("older")
+    with connect(url, ownership.session_of("older")) as other, monkeypatch.context() as patched:
+        older.add(list(older.claim(other, list(range(32)))))
+        patched.setattr(ownership, "FORMAT", 2)
+        with connect(url, ownership.session_of("newer")) as session:
+            _, may_claim = newer.turn(session)
+            newer.add(list(newer.claim(session, may_claim)))
+            assert newer.turn(session) == (set(), [])
+            patched.setattr(ownership, "FORMAT", 1)
+            assert older.turn(other) == (set(), [])
+            assert (len(newer.shards), len(older.shards)) == (32, 32)
+            older.release(other, set(older.shards))
+            patched.setattr(ownership, "FORMAT", 2)
+            newer.add(list(newer.claim(session, newer.turn(session)[1])))
+            assert len(newer.shards) == SHARDS
+            assert newer.turn(session) == (set(), [])
 
 
 def test_a_program_goes_on_with_a_newer_schema_that_it_can_live_with(

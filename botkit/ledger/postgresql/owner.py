@@ -261,7 +261,7 @@ class Owner:
 
     def _serve(self) -> None:
         """Own shards until the service stops. Raises: an error of `LOST` when the connection is lost."""
-        with connect(self._url, f"owner {self._member}", settings=ownership.SESSION) as connection:
+        with connect(self._url, ownership.session_of(self._member), settings=ownership.SESSION) as connection:
             (block,) = connection.execute(SQL["block"]).fetchone() or (0,)
             self._ids = itertools.count(block * BLOCK * 2 + 1, 2)
             self._connected(connection)

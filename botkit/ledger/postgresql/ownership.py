@@ -33,6 +33,11 @@ LOCK = 0x426F744B
 """The class of the advisory locks: "BotK"."""
 
 
+def session_of(member: str) -> str:
+    """The name of a member's session. It tells the others in which format the member writes, unless that is the first one."""
+    return f"owner {member}" if FORMAT == 1 else f"owner {member} format {FORMAT}"
+
+
 class Ownership:
     """The shards of one process. Only the owner's thread changes it; any thread may read it."""
 
@@ -90,7 +95,7 @@ class Ownership:
     def turn(self, connection: Connection) -> tuple[set[int], Sequence[int]]:
         """Look how many processes there are. Returns the shards to let go of, and those to claim."""
         began = _now()
-        row = connection.execute(SQL["members"], {"lock": LOCK}).fetchone()
+        row = connection.execute(SQL["members"], {"lock": LOCK, "format": FORMAT}).fetchone()
         self._heard = began
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         members, held, restarted = row

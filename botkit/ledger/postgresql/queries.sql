@@ -128,9 +128,11 @@ ON CONFLICT DO NOTHING
 -- --- the owner: its shards ---------------------------------------------------------------------------------------------
 
 -- name: members
--- How many processes there are, which shards have an owner, and whether the server has just started.
+-- How many processes there are that can read what this one writes, which shards have an owner, and whether the server has just
+-- started.
 SELECT
-    (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'botkit owner %%'),
+    (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'botkit owner %%'
+     AND coalesce(substring(application_name FROM ' format (\d{1,4})$')::int, 1) >= %(format)s),
     (SELECT coalesce(array_agg(objid::int), '{}') FROM pg_locks
      WHERE locktype = 'advisory' AND classid = %(lock)s AND granted
      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())),
