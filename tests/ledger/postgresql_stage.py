@@ -14,6 +14,7 @@ from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import Event, OtherHook, SubmittedEvent
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, OutboxItem
+from botkit.ledger.postgresql import database
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import SHARDS
@@ -28,7 +29,7 @@ _NEVER_OLD = Instant(1e12)
 _COMMIT_NO_INPUT = {SQL["own"], SQL["leave_clean"]}
 
 
-class Cuttable(psycopg.Connection[Any]):
+class Cuttable(database._Connection):
     """A connection that can be told to break at a commit."""
 
     dead: ClassVar[bool] = False
@@ -85,7 +86,7 @@ class PostgresqlStage(Stage):
         patch.setattr("botkit.ledger.postgresql.ownership.PREFERRED_SECONDS", 0.0)
         for module in ("door", "owner", "listener"):
             patch.setattr(f"botkit.ledger.postgresql.{module}._RETRY_SECONDS", 0.01)
-        patch.setattr("psycopg.connect", Cuttable.connect)
+        patch.setattr(database, "_Connection", Cuttable)
         super().__init__()
 
     def new_ledger(self, decide: Decide) -> PostgresLedger:
