@@ -42,13 +42,14 @@ $(LOWEST)/.ready: requirements.lock requirements-dev.lock pyproject.toml scripts
 demo: $(RUN)       ## both emulated clouds, BotKit between them and the demo page
 	@$(BIN)/botkit demo
 
-test: $(DEVELOP)   ## the whole test suite
-	@$(BIN)/python -m pytest $(PARALLEL)
+test: $(DEVELOP)   ## the test suite, without what `make cluster` runs
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not cluster"
 
 test-lowest: $(LOWEST)/.ready ## the same with the lowest allowed dependencies (types and imports are checked by `make test` alone)
-	@$(LOWEST)/bin/python -m pytest $(PARALLEL) --ignore tests/typing --ignore tests/test_imports.py
+	@$(LOWEST)/bin/python -m pytest $(PARALLEL) -m "not cluster" --ignore tests/typing --ignore tests/test_imports.py
 
 cluster: $(DEVELOP) ## three processes on one PostgreSQL are killed, frozen, cut off and restarted; ARGUMENTS="--conversations 10000 …"
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster
 	@$(BIN)/python -m tests.cluster $(ARGUMENTS)
 
 search: $(DEVELOP) ## thousands of new examples for each property test

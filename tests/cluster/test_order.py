@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cluster.order import Order, own_hooks_handed_over_directly, play
 from tests.postgresql import Server
+
+pytestmark = pytest.mark.cluster
 
 USERS, HOOKS = 200, 6_000
 

@@ -20,6 +20,8 @@ from tests.faults.services import PATIENT, ROOT, Process, configuration
 from tests.faults.stage import Stage, Talk
 from tests.postgresql import Server
 
+pytestmark = pytest.mark.cluster
+
 HALF, THIRD = '"owned": 32', '"owned": 22'
 """What a service logs that has a half, or a third, of the shards."""
 NEXT_MIGRATION = """-- usable from version {usable_from}

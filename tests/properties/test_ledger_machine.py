@@ -461,7 +461,7 @@ TestSqliteLedgers = SqliteLedgers.TestCase
 TestSqliteLedgers.settings = settled(max_examples=25, stateful_step_count=30)
 
 
-TestPostgresqlLedgers = pytest.mark.usefixtures("server")(PostgresqlLedgers.TestCase)
+TestPostgresqlLedgers = pytest.mark.cluster(pytest.mark.usefixtures("server")(PostgresqlLedgers.TestCase))
 TestPostgresqlLedgers.settings = settled(
     # A failure is shown as it was found: making it shorter would take minutes.
     max_examples=8,
