@@ -8,13 +8,20 @@ from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from botkit.errors import LedgerClosed, LedgerError
+
 T = TypeVar("T")
 
 
 class Waiting(Generic[T]):
-    """A queue from many threads and loops to one thread. What a loop puts in during one turn is taken together."""
+    """A queue from many threads and loops to one thread. What a loop puts in during one turn is taken together.
 
-    def __init__(self) -> None:
+    Args:
+        check: what to check if the thread does not keep up.
+    """
+
+    def __init__(self, *, check: str) -> None:
+        self._check = check
         self._queue: deque[T] = deque()
         self._gate = threading.Lock()
         """Held while an item is put in, so that none comes after `close`."""
@@ -23,15 +30,26 @@ class Waiting(Generic[T]):
         self._bell.acquire()
         self._turns: set[asyncio.AbstractEventLoop] = set()
         """Loops that ring the bell at the end of their turn."""
-        self._closed = False
+        self.closed = False
+        """Whether nothing more is taken in."""
 
     def __len__(self) -> int:
         return len(self._queue)
 
+    def admit(
+        self, item: T, loop: asyncio.AbstractEventLoop | None = None, *, at_most: int
+    ) -> LedgerError | None:
+        """`put`, unless more than so many wait already. Returns why an item is not taken in."""
+        if len(self._queue) > at_most and not self.closed:
+            return LedgerError(f"the store does not keep up; check {self._check}")
+        if not self.put(item, loop):
+            return LedgerClosed("the service is stopping; send it again later")
+        return None
+
     def put(self, item: T, loop: asyncio.AbstractEventLoop | None = None) -> bool:
         """Put an item in; False if the queue is closed. From a loop, the thread is woken at the end of the loop's turn."""
         with self._gate:
-            if self._closed:
+            if self.closed:
                 return False
             self._queue.append(item)
             if loop is None:
@@ -57,7 +75,7 @@ class Waiting(Generic[T]):
     def close(self) -> None:
         """Take nothing more in, and wake the thread. Has no effect on what is queued."""
         with self._gate:
-            self._closed = True
+            self.closed = True
             self._ring()
 
     def drop_all(self, tell: Callable[[T], None]) -> None:

@@ -92,7 +92,7 @@ class Door:
         self._pooled = pooled
         self._taken = taken
         self._answers = answers
-        self._waiting: Waiting[tuple[Input, Receipt[Committed]]] = Waiting()
+        self._waiting: Waiting[tuple[Input, Receipt[Committed]]] = Waiting(check="PostgreSQL")
         self._closed = False
         self.working = True
         """Whether the last commit succeeded."""
@@ -108,11 +108,7 @@ class Door:
         self, input: Input, receipt: Receipt[Committed], loop: asyncio.AbstractEventLoop | None
     ) -> LedgerError | None:
         """Queue an input, or return why it is not accepted."""
-        if len(self._waiting) > MAX_QUEUED:
-            return LedgerError("the store does not keep up; check PostgreSQL")
-        if not self._waiting.put((input, receipt), loop):
-            return LedgerClosed("the service is stopping; send it again later")
-        return None
+        return self._waiting.admit((input, receipt), loop, at_most=MAX_QUEUED)
 
     def close(self) -> None:
         """Commit what is queued, then stop."""

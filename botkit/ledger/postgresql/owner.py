@@ -135,7 +135,7 @@ class Owner:
         """The number of effects that are not done."""
         self.working = False
         """Whether it is connected, and the last commit succeeded."""
-        self._waiting: Waiting[_Queued] = Waiting()
+        self._waiting: Waiting[_Queued] = Waiting(check="PostgreSQL")
         self._hints: deque[tuple[int, int]] = deque()
         self._unheard: dict[int, None] = {}
         """Inputs that were found by looking, perhaps before the door of this process has handed them over and notified."""
@@ -177,11 +177,7 @@ class Owner:
         self, input: Input, receipt: Receipt[Committed], loop: asyncio.AbstractEventLoop | None
     ) -> LedgerError | None:
         """Queue an input of the relay, or return why it is not accepted."""
-        if len(self._waiting) > MAX_QUEUED:
-            return LedgerError("the store does not keep up; check PostgreSQL")
-        if not self._waiting.put((input, receipt), loop):
-            return LedgerClosed("the service is stopping; send it again later")
-        return None
+        return self._waiting.admit((input, receipt), loop, at_most=MAX_QUEUED)
 
     def sweep(self, before: Instant) -> Future[int]:
         """Delete some conversations of these shards that ended before this; the number deleted."""

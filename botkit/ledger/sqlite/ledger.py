@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from botkit.ledger.sqlite.lock import StoreLock
 from botkit.ledger.sqlite.queries import SQL
 from botkit.ledger.sqlite.store import Store, file_of
 from botkit.ledger.sqlite.writing import KeysSeen
+from botkit.ledger.waiting import Waiting
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 
@@ -60,11 +60,7 @@ class _CopyRest:
     """Asks for the end of a checkpoint."""
 
 
-class _Stop:
-    """Ends the thread after everything queued before it."""
-
-
-_Task = _Sweep | _CopyRest | _Stop
+_Task = _Sweep | _CopyRest
 _Queued = tuple[Input, Receipt[Committed]]
 
 
@@ -90,15 +86,7 @@ class SqliteLedger:
         self._lock = StoreLock(self.file.with_name(self.file.name + ".lock"))
         self._remembered = Remembered()
         self._payloads = PayloadCache()
-        self._queue: deque[_Queued | _Task] = deque()
-        self._gate = threading.Lock()
-        """Held while an item is queued, so that none is queued behind `_Stop`."""
-        self._bell = threading.Lock()
-        """A binary semaphore: released to make the ledger's thread look into the queue."""
-        self._bell.acquire()
-        self._turns: set[asyncio.AbstractEventLoop] = set()
-        """Loops that ring the bell at the end of their turn."""
-        self._accepting = False
+        self._waiting: Waiting[_Queued | _Task] = Waiting(check="its disk")
         self._committing = True
         self._listener_works = True
         self._store: Store | None = None
@@ -137,7 +125,6 @@ class SqliteLedger:
             self._release()
             raise
         self._on_commit = on_commit
-        self._accepting = True
         self._checkpoints.start()
         self._thread = threading.Thread(target=self._run, name="botkit-ledger", daemon=True)
         self._thread.start()
@@ -154,11 +141,7 @@ class SqliteLedger:
         """See `interface.Ledger.close`. Has no effect on a ledger that was not started, or is closed already."""
         if self._thread is None or self._store is None:
             return
-        with self._gate:
-            was_accepting, self._accepting = self._accepting, False
-            if was_accepting:
-                self._queue.append(_Stop())
-                self._ring()
+        self._waiting.close()
         self._thread.join()
         self._checkpoints.close()
         self._writer.close()
@@ -195,29 +178,11 @@ class SqliteLedger:
         self, input: Input, receipt: Receipt[Committed], *, loop: asyncio.AbstractEventLoop | None
     ) -> LedgerError | None:
         """Queue an input, or return why it is not accepted. On a loop, it is decided on when the loop's turn has ended."""
-        with self._gate:
-            if not self._accepting:
-                return self._closed("the service is stopping; send it again later")
-            if len(self._queue) > MAX_QUEUED:
-                return LedgerError("the store does not keep up; check its disk")
-            if input.hook is not None and self.depth >= MAX_UNDELIVERED:
-                return LedgerError("the outbox is full; the log names the target")
-            self._queue.append((input, receipt))
-            if loop is None:
-                self._ring()
-            elif loop not in self._turns:
-                self._turns.add(loop)
-                loop.call_soon(self._turn_ended, loop)
-        return None
-
-    def _turn_ended(self, loop: asyncio.AbstractEventLoop) -> None:
-        with self._gate:
-            self._turns.discard(loop)
-            self._ring()
-
-    def _ring(self) -> None:
-        if self._bell.locked():
-            self._bell.release()
+        if self._thread is None:
+            return _not_started()
+        if input.hook is not None and self.depth >= MAX_UNDELIVERED and not self._waiting.closed:
+            return LedgerError("the outbox is full; the log names the target")
+        return self._waiting.admit((input, receipt), loop, at_most=MAX_QUEUED)
 
     def sweep(self, before: Instant, *, stories_before: Instant | None = None) -> int:
         """See `interface.Ledger.sweep`. Blocks until it is done; hooks are committed in between."""
@@ -227,16 +192,12 @@ class SqliteLedger:
         return total
 
     def _sweep_some(self, before: Instant, stories_before: Instant | None) -> Future[int]:
-        done: Future[int] = Future()
-        with self._gate:
-            if not self._accepting:
-                raise self._closed("the service is stopping")
-            self._queue.append(_Sweep(before, stories_before, done))
-            self._ring()
-        return done
-
-    def _closed(self, message: str) -> LedgerClosed:
-        return LedgerClosed(message if self._thread is not None else "the ledger has not been started")
+        if self._thread is None:
+            raise _not_started()
+        sweep = _Sweep(before, stories_before, Future())
+        if not self._waiting.put(sweep):
+            raise LedgerClosed("the service is stopping")
+        return sweep.done
 
     # --- reading, from any thread ----------------------------------------------------------------------------------------
 
@@ -300,12 +261,12 @@ class SqliteLedger:
 
     def _memory(self) -> Remembered:
         if self._thread is None:
-            raise LedgerClosed("the ledger has not been started")
+            raise _not_started()
         return self._remembered
 
     def _opened(self) -> Store:
         if self._store is None:
-            raise LedgerClosed("the ledger has not been started")
+            raise _not_started()
         return self._store
 
     # --- in the ledger's thread ------------------------------------------------------------------------------------------
@@ -317,15 +278,13 @@ class SqliteLedger:
             self._refuse_queued()
 
     def _work(self) -> None:
-        running = True
-        while running:
+        while len(self._waiting) or not self._waiting.closed:
             queued: list[_Queued] = []
-            tasks: list[_Sweep | _CopyRest] = []
-            for one in self._drain():
+            tasks: list[_Task] = []
+            # A failing store is probed each second, also if nothing comes.
+            for one in self._waiting.take(MAX_IN_BATCH, -1 if self._committing else _PROBE_SECONDS):
                 if isinstance(one, tuple):
                     queued.append(one)
-                elif isinstance(one, _Stop):
-                    running = False
                 else:
                     tasks.append(one)
             if queued:
@@ -337,16 +296,6 @@ class SqliteLedger:
                     self._sweep(task)
                 else:
                     self._end_checkpoint()
-
-    def _drain(self) -> list[_Queued | _Task]:
-        """What is queued when the bell rings; nothing if a failing store is due for a probe."""
-        self._bell.acquire(timeout=-1 if self._committing else _PROBE_SECONDS)
-        take = self._queue.popleft
-        found = [take() for _ in range(min(len(self._queue), MAX_IN_BATCH))]
-        if self._queue:
-            with self._gate:
-                self._ring()
-        return found
 
     def _commit(self, queued: list[_Queued]) -> None:
         wanted = in_order([one for one in queued if one[1].begins()])
@@ -470,10 +419,7 @@ class SqliteLedger:
             self._committing = True
 
     def _ask_for_rest(self) -> None:
-        with self._gate:
-            if self._accepting:
-                self._queue.append(_CopyRest())
-                self._ring()
+        self._waiting.put(_CopyRest())
 
     def _end_checkpoint(self) -> None:
         try:
@@ -501,15 +447,20 @@ class SqliteLedger:
 
     def _refuse_queued(self) -> None:
         """The thread ends: fail everything that is still queued."""
-        with self._gate:
-            self._accepting = False
-        while self._queue:
-            one = self._queue.popleft()
-            closed = LedgerClosed("the ledger has stopped")
-            if isinstance(one, _Sweep):
-                one.done.set_exception(closed)
-            elif isinstance(one, tuple) and one[1].begins():
-                one[1].settle(closed)
+        self._waiting.close()
+        self._waiting.drop_all(_refuse)
+
+
+def _refuse(one: _Queued | _Task) -> None:
+    closed = LedgerClosed("the ledger has stopped")
+    if isinstance(one, _Sweep):
+        one.done.set_exception(closed)
+    elif isinstance(one, tuple) and one[1].begins():
+        one[1].settle(closed)
+
+
+def _not_started() -> LedgerClosed:
+    return LedgerClosed("the ledger has not been started")
 
 
 def _because(message: str, error: Exception) -> LedgerError:
