@@ -159,7 +159,7 @@ def test_a_hook_that_is_found_before_its_door_hands_it_over_is_decided_once(
 def test_an_owner_that_was_told_to_look_takes_nothing_that_came_later_before() -> None:
     one = Owner("", member="a", decide=lambda *_: None, local={}, payloads=None)  # type: ignore
     one._own.add(range(SHARDS))
-    one._look = False
+    one._taking.has_to_look = False
     asked: list[list[int]] = []
 
     class Asked:
@@ -171,4 +171,4 @@ def test_an_owner_that_was_told_to_look_takes_nothing_that_came_later_before() -
         one.told(told)
     one._from_doors(Asked())  # type: ignore
     assert asked == [[1, 2]]
-    assert one._look
+    assert one._taking.has_to_look

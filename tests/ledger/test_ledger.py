@@ -529,3 +529,13 @@ def test_a_cached_payload_needs_no_store(stage: Stage) -> None:
     assert stage.ledger.cached_newest_hook(ADA) == HookBody(b"transfer")
     assert stage.reopen().cached_newest_hook(ADA) is None
     assert stage.ledger.newest_hook(ADA) == HookBody(b"transfer")
+
+
+def test_a_message_passed_on_before_a_hand_off_under_another_name_of_its_user_stays_the_bots(
+    stage: Stage,
+) -> None:
+    stage.submit(stage.inputs.says("+491234", "before the transfer"))
+    stage.submit(stage.inputs.transfers("u-ada", names=("+491234",)))
+    stage.reopen()
+    found = {type(item.effect).__name__ for item in stage.undelivered()}
+    assert found == {"PassToBot", "SendToUser", "OpenAccess"}

@@ -12,7 +12,7 @@ from botkit.handoff.conversation import ConversationId
 from botkit.ledger import codec
 from botkit.ledger.copying import Row, Table
 from botkit.ledger.interface import HookBody
-from botkit.ledger.postgresql.database import Connection, address, connect, reason
+from botkit.ledger.postgresql.database import Connection, address, columns_of, connect, reason
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, version_of
 from botkit.ledger.postgresql.owner import BLOCK
 from botkit.ledger.postgresql.queries import SQL
@@ -94,7 +94,7 @@ class PostgresTarget:
 
     def _insert(self, query: str, rows: Sequence[Row]) -> None:
         if rows:
-            self._connection.execute(query, [list(column) for column in zip(*rows, strict=True)])
+            self._connection.execute(query, columns_of(rows))
 
 
 @contextmanager

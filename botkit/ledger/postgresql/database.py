@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
@@ -21,8 +22,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 T = TypeVar("T")
 
 CONNECT_SECONDS = 5
-IDLE_SECONDS = 5
-"""The server closes the session of an owner that has been silent for so long, and with it lets go of its shards."""
 STATEMENT_SECONDS = 8
 _GRACE_SECONDS = 4
 """The server's own time limit of a statement comes first."""
@@ -193,3 +192,8 @@ def reason(error: psycopg.Error) -> str:
     """Why a statement or a connection failed, in one line. The server's details, which quote values, are left out."""
     text = (error.diag.message_primary or str(error)).strip().partition("\n")[0]
     return text.rpartition("FATAL:  ")[2].rpartition(" failed: ")[2] or type(error).__name__
+
+
+def columns_of(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    """The columns of rows, as the parameters of a query with ``unnest``."""
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,11 +1,7 @@
 """The owner: decides on the inputs of its shards, and commits the consequences.
 
-It takes inputs in the order of the notifications, its own process' too: a hook that was acknowledged before another was sent is
-notified before it. Inputs that were missed are found by looking, every few seconds and whenever there is doubt.
-
-A message that is passed on unchanged writes nothing here: its row in `inputs` is its effect (an even id of an item; an odd one
-is of `outbox`). Should its conversation get another effect or a state before it is delivered, the decision is written to the row,
-so that a later owner does not decide anew.
+What it takes next is in `taking.py`, how it decides in `deciding.py`, and what it writes in `writing.py`. Here are its thread,
+its connection, and the shards that come and go.
 """
 
 from __future__ import annotations
@@ -14,31 +10,29 @@ import asyncio
 import itertools
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
-
-from msgspec.structs import replace
+from dataclasses import dataclass
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.effects import PassToBot, PassToUser
-from botkit.handoff.events import HookAnswered
-from botkit.ledger.batch import Batch, in_order, unique_key
-from botkit.ledger.interface import Committed, Decide, Input, Moves, OutboxItem
+from botkit.ledger.batch import in_order, unique_key
+from botkit.ledger.interface import Committed, Decide, Input, Moves
 from botkit.ledger.memory import PayloadCache, Remembered
 from botkit.ledger.postgresql import ownership, reading, writing
 from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL
-from botkit.ledger.postgresql.database import INPUTS_FAULT, LOST, Connection, connect
+from botkit.ledger.postgresql.database import INPUTS_FAULT, LOST, Connection, columns_of, connect
+from botkit.ledger.postgresql.deciding import Decided, Deciding, Taken
 from botkit.ledger.postgresql.door import INPUTS_CHANNEL, LOOK
 from botkit.ledger.postgresql.ownership import Ownership
+from botkit.ledger.postgresql.passed_on import AllPassedOn
 from botkit.ledger.postgresql.queries import SQL
-from botkit.ledger.postgresql.rows import decision_to_bytes, input_from_row
 from botkit.ledger.postgresql.shards import shard_of
-from botkit.ledger.postgresql.writing import KeysSeen, Rows
+from botkit.ledger.postgresql.taking import Taking
+from botkit.ledger.postgresql.writing import KeysSeen, Rows, key_of
 from botkit.ledger.receipts import Receipt
+from botkit.ledger.telling import Telling
 from botkit.ledger.waiting import Waiting
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
@@ -47,7 +41,6 @@ _log = get_logger("botkit.ledger")
 
 MAX_IN_BATCH = 256
 MAX_QUEUED = 20_000
-MAX_UNHEARD = 10_000
 LOOK_SECONDS = 3.0
 """How often it looks for inputs whose notification was missed."""
 TURN_SECONDS = 1.0
@@ -61,39 +54,6 @@ KEPT_SECONDS = 10.0
 _RETRY_SECONDS = 0.2
 BLOCK = 1 << 20
 """Ids of effects in a block."""
-_LIGHT = (PassToBot, PassToUser)
-_LOOK = (0, -1)
-"""Among the hints: look for inputs before the next ones are taken."""
-_FOUND = -1
-"""Instead of a shard, among the hints: found by looking, not by a notification."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    """An input to decide on: of the relay, with a receipt, or of a door, with the id of its row."""
-
-    input: Input
-    receipt: Receipt[Committed] | None = None
-    row: int | None = None
-    awaited: bool = False
-
-
-@dataclass(slots=True)
-class _Light:
-    """A message that is being passed on, whose decision is in no row."""
-
-    item: OutboxItem
-    rank: int
-
-
-@dataclass(slots=True)
-class _Decided:
-    """One commit: what was decided, and the rows that follow from it."""
-
-    batch: Batch
-    rows: Rows = field(default_factory=Rows)
-    outcomes: list[tuple[_Taken, tuple[Committed, ...] | Exception]] = field(default_factory=list)
-    light: dict[int, _Light] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +87,16 @@ class Owner:
     ) -> None:
         self._url = url
         self._member = member
-        self._decide = decide
-        self._local = local
         self._payloads = payloads
         self.remembered = Remembered()
+        self._light = AllPassedOn()
+        self._taking = Taking(local)
+        self._deciding = Deciding(decide, self.remembered, self._light)
         self.depth = 0
         """The number of effects that are not done."""
         self.working = False
         """Whether it is connected, and the last commit succeeded."""
         self._waiting: Waiting[_Queued] = Waiting(check="PostgreSQL")
-        self._hints: deque[tuple[int, int]] = deque()
-        self._unheard: dict[int, None] = {}
-        """Inputs that were found by looking, perhaps before the door of this process has handed them over and notified."""
-        self._look = True
         self._closed = False
         self._own = Ownership(member)
         self._leaving: Set[int] = frozenset()
@@ -149,16 +106,10 @@ class Owner:
         self._lost_at: float | None = None
         self._said = ""
         """Why there is no connection, as the log says."""
-        self._light: dict[int, _Light] = {}
-        self._light_of: dict[ConversationId, set[int]] = {}
-        self._unreadable: set[int] = set()
-        """Rows of `inputs` that a newer version has written. They stay for it, and nothing waits for them."""
-        self._rank = 0
-        self._ids: Iterator[int] = iter(())
         self._on_commit: Callable[[Sequence[Committed]], None] = lambda _: None
         self._answered: Callable[[Sequence[tuple[int, str]]], None] = lambda _: None
         self._moves: Moves | None = None
-        self._listener_works = True
+        self._telling = Telling()
         self._thread = threading.Thread(target=self._run, name="botkit-owner", daemon=True)
 
     # --- from any thread ---------------------------------------------------------------------------------------------
@@ -191,20 +142,12 @@ class Owner:
         if text == LOOK:
             self.look()
             return
-        own = self._active
-        try:
-            pairs = [one.split(":") for one in text.split(",")]
-            hints = [(int(item_id), int(shard)) for item_id, shard in pairs]
-        except ValueError:
-            _log.warning("notification_not_understood")
-            return
-        if mine := [hint for hint in hints if hint[1] in own]:
-            self._hints += mine
+        if self._taking.told(text, self._active):
             self._waiting.ring()
 
     def look(self) -> None:
         """Some notifications may have been missed: those that come now are not taken before it has looked."""
-        self._hints.append(_LOOK)
+        self._taking.look_first()
         self._waiting.ring()
 
     @property
@@ -222,7 +165,7 @@ class Owner:
 
     def healthy(self) -> bool:
         """Whether commits succeed."""
-        return self._thread.is_alive() and self.working and self._listener_works
+        return self._thread.is_alive() and self.working and self._telling.works
 
     def expect_repeats(self) -> None:
         """See `interface.Ledger.expect_repeats`: the shards that are left next are not left in good order."""
@@ -259,7 +202,7 @@ class Owner:
         """Own shards until the service stops. Raises: an error of `LOST` when the connection is lost."""
         with connect(self._url, ownership.session_of(self._member), settings=ownership.SESSION) as connection:
             (block,) = connection.execute(SQL["block"]).fetchone() or (0,)
-            self._ids = itertools.count(block * BLOCK * 2 + 1, 2)
+            self._deciding.ids = itertools.count(block * BLOCK * 2 + 1, 2)
             self._connected(connection)
             next_turn, next_look = 0.0, 0.0
             while True:
@@ -268,7 +211,7 @@ class Owner:
                     self._turn(connection)
                     next_turn = time.monotonic() + TURN_SECONDS
                 if now >= next_look:
-                    self._look = True
+                    self._taking.has_to_look = True
                     next_look = now + LOOK_SECONDS
                 wait = max(0.0, min(next_turn, next_look) - time.monotonic())
                 if not self._take(connection, wait) and self._closed:
@@ -277,9 +220,9 @@ class Owner:
 
     def _take(self, connection: Connection, wait: float) -> int:
         """Commit what has come; the number of inputs of the relay among it. Each of them is told of its outcome in any case."""
-        if self._look:
-            self._find_missed(connection)
-        queued = self._waiting.take(MAX_IN_BATCH, 0.0 if self._hints else wait)
+        if self._taking.has_to_look:
+            self._taking.find_missed(connection, self._active, self._light.rows)
+        queued = self._waiting.take(MAX_IN_BATCH, 0.0 if self._taking else wait)
         try:
             self._commit(connection, [*self._from_doors(connection), *self._from_relay(connection, queued)])
         except Exception:
@@ -345,7 +288,7 @@ class Owner:
         gained = reading.of_shards(connection, numbers)
         for stored in gained.stored:
             self.remembered.put(stored.conversation.id, stored)
-        self._rank = max(self._rank, gained.last_rank)
+        self._deciding.last_rank = max(self._deciding.last_rank, gained.last_rank)
         self.depth += len(gained.items)
         left_behind = [number for number, clean in shards.items() if not clean]
         repeats = reading.possible_repeats(connection, left_behind) if left_behind else 0
@@ -353,7 +296,7 @@ class Owner:
         if self._moves is not None:
             conversations = [stored.conversation for stored in gained.stored if stored.conversation.open]
             self._moves.gain(gained.items, conversations, possible_duplicates=repeats)
-        self._look = True
+        self._taking.has_to_look = True
         return len(gained.items)
 
     def _leave(self, connection: Connection, shards: set[int], *, told: bool) -> None:
@@ -384,7 +327,7 @@ class Owner:
         """Count the effects of the shards that are left."""
         if self._own.shards:
             stored = reading.depth_of(connection, sorted(self._own.shards))
-            self.depth = stored + sum(map(len, self._light_of.values()))
+            self.depth = stored + self._light.without_decision
 
     def _forget(self, shards: Set[int]) -> None:
         for stored in self.remembered.all():
@@ -392,12 +335,8 @@ class Owner:
             if shard_of(one) in shards:
                 self.remembered.put(one, None)
                 self._payloads.drop(one)
-        for row, light in list(self._light.items()):
-            if shard_of(light.item.conversation_id) in shards:
-                self._put_out(row)
-        for row, (shard, _) in list(self._local.items()):
-            if shard in shards:
-                self._local.pop(row, None)
+        self._light.forget(lambda one: shard_of(one) in shards)
+        self._taking.forget(shards)
         if not self._own.shards:
             self.depth = 0
 
@@ -408,7 +347,7 @@ class Owner:
 
     # --- inputs ----------------------------------------------------------------------------------------------------------
 
-    def _from_relay(self, connection: Connection, queued: Sequence[_Queued]) -> Iterable[_Taken]:
+    def _from_relay(self, connection: Connection, queued: Sequence[_Queued]) -> Iterable[Taken]:
         for one in queued:
             if isinstance(one, _Sweep):
                 self._sweep(connection, one)
@@ -417,19 +356,16 @@ class Owner:
             if not receipt.begins():
                 continue
             if self.owns(input.conversation_id):
-                yield _Taken(input, receipt)
+                yield Taken(input, receipt)
             else:
                 receipt.settle(LedgerClosed("another process has the conversation now"))
 
     def _sweep(self, connection: Connection, sweep: _Sweep) -> None:
         try:
             ended = reading.ended_before(connection, sorted(self._own.shards), sweep.before)
-            ended = [one for one in ended if one not in self._light_of]
+            ended = [one for one in ended if not self._light.any_of(one)]
             if ended:
-                keys = [(one.bot_id, one.user_id, one.channel) for one in ended]
-                connection.execute(
-                    SQL["delete_conversations"], [list(column) for column in zip(*keys, strict=True)]
-                )
+                connection.execute(SQL["delete_conversations"], columns_of([key_of(one) for one in ended]))
         except LOST:
             sweep.done.set_exception(LedgerError("the store could not be swept; check PostgreSQL"))
             raise
@@ -438,66 +374,13 @@ class Owner:
             self._payloads.drop(one)
         sweep.done.set_result(len(ended))
 
-    def _find_missed(self, connection: Connection) -> None:
-        """Look for inputs without notification.
-
-        Everything is taken by number from here: a hook that was acknowledged before another was sent has the lower one, and its
-        notification may be the one that was missed.
-        """
-        self._look = False
-        self._hints.clear()
-        if self._active:
-            found = connection.execute(SQL["undecided"], (sorted(self._active),)).fetchall()
-            known = self._light.keys() | self._unreadable
-            self._hints.extendleft([(row, _FOUND) for (row,) in reversed(found) if row not in known])
-
-    def _from_doors(self, connection: Connection) -> Sequence[_Taken]:
-        """The next inputs that doors have written down, in the order of their notifications."""
-        hinted: list[int] = []
-        looked_up: set[int] = set()
-        while self._hints and len(hinted) < MAX_IN_BATCH:
-            hint = self._hints.popleft()
-            if hint == _LOOK:
-                self._look = True
-                break
-            if hint[1] == _FOUND:
-                looked_up.add(hint[0])
-            elif hint[0] in self._unheard:
-                del self._unheard[hint[0]]
-                self._local.pop(hint[0], None)
-                continue
-            hinted.append(hint[0])
-        rows = [row for row in dict.fromkeys(hinted) if row not in self._light]
-        if not rows:
-            return ()
-        foreign = [row for row in rows if row not in self._local]
-        read: dict[int, _Taken] = {}
-        if foreign:
-            for row, data, component_id, body, awaited in connection.execute(
-                SQL["inputs"], (foreign, sorted(self._active))
-            ):
-                try:
-                    read[row] = _Taken(input_from_row(data, component_id, body), row=row, awaited=awaited)
-                except LedgerError as error:
-                    self._unreadable.add(row)
-                    _log.error("input_unreadable", row=row, reason=str(error))
-                if row in looked_up:
-                    self._unheard[row] = None
-            while len(self._unheard) > MAX_UNHEARD:
-                del self._unheard[next(iter(self._unheard))]
-        found = []
-        for row in rows:
-            shard, local = self._local.pop(row, (None, None))
-            if local is None:
-                if row in read:
-                    found.append(read[row])
-            elif shard in self._active:
-                found.append(_Taken(local, row=row, awaited=isinstance(local.event, HookAnswered)))
-        return found
+    def _from_doors(self, connection: Connection) -> Sequence[Taken]:
+        """The next inputs that doors have written down."""
+        return self._taking.next(connection, self._active, self._light.rows, at_most=MAX_IN_BATCH)
 
     # --- a commit ----------------------------------------------------------------------------------------------------------
 
-    def _commit(self, connection: Connection, taken: Sequence[_Taken]) -> None:
+    def _commit(self, connection: Connection, taken: Sequence[Taken]) -> None:
         if not taken:
             return
         wanted = [one for _, one in in_order([(one.input, one) for one in taken])]
@@ -510,7 +393,7 @@ class Owner:
             for one in wanted:
                 self._commit_alone(connection, one)
 
-    def _commit_alone(self, connection: Connection, one: _Taken) -> None:
+    def _commit_alone(self, connection: Connection, one: Taken) -> None:
         try:
             self._commit_together(connection, [one])
         except INPUTS_FAULT as error:
@@ -520,16 +403,16 @@ class Owner:
             if one.row is not None:
                 connection.execute(SQL["fail_inputs"], ([one.row],))
 
-    def _commit_together(self, connection: Connection, wanted: Sequence[_Taken]) -> None:
+    def _commit_together(self, connection: Connection, wanted: Sequence[Taken]) -> None:
         keys = [unique_key(one.input) if one.row is None else "" for one in wanted]
-        decided = self._decided(wanted, keys, {})
+        decided = self._deciding.together(wanted, keys, {}, self._active)
         try:
             try:
                 # Keys are rarely repeated: storing them tells.
                 deleted = writing.write(connection, decided.batch, decided.rows)
             except KeysSeen:
                 seen = connection.execute(SQL["seen_keys"], ([key for key in keys if key],)).fetchall()
-                decided = self._decided(wanted, keys, dict(seen))
+                decided = self._deciding.together(wanted, keys, dict(seen), self._active)
                 deleted = writing.write(connection, decided.batch, decided.rows)
         except INPUTS_FAULT:
             raise
@@ -545,138 +428,16 @@ class Owner:
         self._tell(decided)
         self._notify(connection, decided.rows)
 
-    def _decided(
-        self, wanted: Sequence[_Taken], keys: Sequence[str], seen: Mapping[str, str | None]
-    ) -> _Decided:
-        """Decide on all inputs. `seen`: those of their keys that were committed before, each with what it was committed with."""
-        decided = _Decided(Batch(self._decide, self.remembered, self._ids))
-        for one, key in zip(wanted, keys, strict=True):
-            if one.row is not None and (shard := self._elsewhere(decided.batch, one)) is not None:
-                decided.rows.moved.append((one.row, shard))
-                continue
-            try:
-                outcome = decided.batch.decide(one.input, key, seen=key in seen, seen_with=seen.get(key))
-            except Exception as error:  # noqa: BLE001 - a defect in the rules: only this input fails
-                decided.outcomes.append((one, error))
-                if one.row is not None:
-                    decided.rows.failed.append(one.row)
-                continue
-            if one.row is not None:
-                outcome = self._of_row(decided, one, outcome)
-            decided.outcomes.append((one, outcome))
-        self._rank_effects(decided)
-        return decided
-
-    def _elsewhere(self, batch: Batch, one: _Taken) -> int | None:
-        """The shard that the input belongs to, if that is not this process'."""
-        target = shard_of(batch.targets(one.input)[0])
-        return target if target not in self._active else None
-
-    def _of_row(
-        self, decided: _Decided, one: _Taken, outcome: tuple[Committed, ...]
-    ) -> tuple[Committed, ...]:
-        """What follows for an input's row: it stays as the effect of a message that is only passed on, and else it is done."""
-        row, first = one.row, outcome[0]
-        assert row is not None  # noqa: S101 - asked for rows only
-        if one.awaited:
-            decided.rows.answered.append(
-                (row, first.refused, float(one.input.event.at if one.input.event else 0.0))
-            )
-        batch = decided.batch
-        item = first.items[0] if len(outcome) == 1 and len(first.items) == 1 else None
-        if (
-            item is not None
-            and isinstance(item.effect, _LIGHT)
-            and item.hook is not None
-            and not first.local_effects
-            and first.conversation.id not in batch.changes
-        ):
-            del batch.outbox[item.id]
-            item = replace(item, id=row * 2)
-            decided.light[row] = _Light(item, 0)
-            return (replace(first, items=(item,)),)
-        decided.rows.done.append(row)
-        return outcome
-
-    def _rank_effects(self, decided: _Decided) -> None:
-        """Number the effects in the order of the decisions, and write down what is being passed on beside them."""
-        batch, rows = decided.batch, decided.rows
-        busy = set(batch.changes)
-        for _, outcome in decided.outcomes:
-            if isinstance(outcome, Exception):
-                continue
-            for committed in outcome:
-                for item in committed.items:
-                    self._rank += 1
-                    if item.id % 2:
-                        rows.ranks[item.id] = self._rank
-                        busy.add(item.conversation_id)
-                    else:
-                        decided.light[item.id // 2].rank = self._rank
-        for item_id in batch.outbox:
-            if item_id not in rows.ranks:  # Of an input that only completes others: there is none.
-                self._rank += 1
-                rows.ranks[item_id] = self._rank
-        for conversation_id in busy:
-            for row in self._light_of.get(conversation_id, ()):
-                if row * 2 not in batch.completed:
-                    light = self._light[row]
-                    rows.kept.append((row, light.rank, decision_to_bytes(light.item)))
-            for row, light in decided.light.items():
-                if light.item.conversation_id == conversation_id:
-                    rows.kept.append((row, light.rank, decision_to_bytes(light.item)))
-
-    def _apply(self, decided: _Decided, deleted: int) -> None:
+    def _apply(self, decided: Decided, deleted: int) -> None:
         """The transaction is durable: update the memory."""
-        batch, rows = decided.batch, decided.rows
-        batch.apply()
-        for conversation_id, (hook, _) in batch.payloads.items():
+        self._deciding.apply(decided)
+        for conversation_id, (hook, _) in decided.batch.payloads.items():
             self._payloads.put(conversation_id, hook)
-        for row, light in decided.light.items():
-            self._light[row] = light
-            self._light_of.setdefault(light.item.conversation_id, set()).add(row)
-        for item_id in batch.completed:
-            if not item_id % 2:
-                self._put_out(item_id // 2)
-        for row, _, _ in rows.kept:
-            self._forget_light_of(row)
-        self.depth += len(batch.outbox) + len(decided.light) - deleted
+        self.depth += len(decided.batch.outbox) + len(decided.passed_on) - deleted
 
-    def _put_out(self, row: int) -> None:
-        self._forget_light_of(row)
-        self._light.pop(row, None)
-
-    def _forget_light_of(self, row: int) -> None:
-        light = self._light.get(row)
-        if light is None:
-            return
-        others = self._light_of.get(light.item.conversation_id)
-        if others is not None:
-            others.discard(row)
-            if not others:
-                del self._light_of[light.item.conversation_id]
-
-    def _tell(self, decided: _Decided) -> None:
-        news: list[Committed] = []
-        own: list[tuple[Receipt[Committed], Committed]] = []
-        for one, outcome in decided.outcomes:
-            if isinstance(outcome, Exception):
-                _log.error("rules_failed", event_kind=type(one.input.event).__name__, error=where(outcome))
-                if one.receipt is not None:
-                    one.receipt.settle(outcome)
-                continue
-            if one.receipt is not None:
-                own.append((one.receipt, outcome[0]))
-            if one.input.event is not None and not outcome[0].duplicate:
-                news += outcome
-        if news:
-            try:
-                self._on_commit(news)
-            except Exception as error:  # noqa: BLE001 - the inputs are durable: a defect in the listener must not stop the hooks
-                self._listener_works = False
-                _log.critical("relay_did_not_take_commits", error=where(error))
-        for receipt, committed in own:
-            receipt.settle(committed)
+    def _tell(self, decided: Decided) -> None:
+        outcomes = [(one.input, one.receipt, outcome) for one, outcome in decided.outcomes]
+        self._telling.tell(outcomes, self._on_commit)
         if decided.rows.answered:
             self._answered([(row, refused) for row, refused, _ in decided.rows.answered])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,8 +11,9 @@ import psycopg
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger import codec
 from botkit.ledger.batch import Batch
+from botkit.ledger.interface import OutboxItem
 from botkit.ledger.memory import Stored
-from botkit.ledger.postgresql.database import Connection, in_one_round_trip
+from botkit.ledger.postgresql.database import Connection, columns_of, in_one_round_trip
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import shard_of
 
@@ -33,6 +34,10 @@ class Rows:
     moved: list[tuple[int, int]] = field(default_factory=list)
     """Inputs of other shards, each with its shard."""
     answered: list[tuple[int, str, float]] = field(default_factory=list)
+    named: list[tuple[ConversationId, str]] = field(default_factory=list)
+    """Names under which users of live agent sessions are found from now on."""
+    forgotten: list[tuple[ConversationId, str]] = field(default_factory=list)
+    """Names under which they are found no longer."""
     ranks: dict[int, int] = field(default_factory=dict)
     """The place of each new effect, by its id."""
 
@@ -77,18 +82,22 @@ def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
 
     def add(name: str, given: Sequence[Sequence[Any]], *more: object) -> None:
         if given:
-            found.append((name, [*(list(column) for column in zip(*given, strict=True)), *more]))
+            found.append((name, [*columns_of(given), *more]))
 
     add("insert_new_keys", sorted(batch.keys.values()), len(batch.keys))
     if batch.dropped:
         found.append(("drop_lanes", [list(batch.dropped)]))
     add("insert_effects", [_effect(rows.ranks[item_id], *one) for item_id, one in batch.outbox.items()])
     add("insert_steps", batch.story)
-    _conversations(batch.changes, batch, add)
+    changes = sorted(batch.changes.items(), key=lambda one: one[0])
+    add("delete_conversations", [key_of(one) for one, stored in changes if stored is None])
+    add("upsert_conversations", [_conversation(stored) for _, stored in changes if stored is not None])
+    add("forget_names", [_name(*one) for one in sorted(rows.forgotten)])
+    add("insert_names", [(*_name(*one), shard_of(one[0])) for one in sorted(rows.named)])
     add(
         "upsert_payloads",
         [
-            (one.bot_id, one.user_id, one.channel, hook.component_id, hook.body, float(at))
+            (*key_of(one), hook.component_id, hook.body, float(at))
             for one, (hook, at) in sorted(batch.payloads.items())
         ],
     )
@@ -104,22 +113,10 @@ def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
     return found
 
 
-def _conversations(changes: Mapping[ConversationId, Stored | None], batch: Batch, add: Any) -> None:
-    put, gone, forgotten, named = [], [], [], []
-    for conversation_id, stored in sorted(changes.items(), key=lambda one: one[0]):
-        key = (conversation_id.bot_id, conversation_id.user_id, conversation_id.channel)
-        shard = shard_of(conversation_id)
-        if stored is None:
-            gone.append(key)
-        else:
-            put.append(_conversation(shard, stored))
-        before, now = _live_names(batch.durable(conversation_id)), _live_names(stored)
-        forgotten += [(key[0], name, key[1], key[2]) for name in sorted(before - now)]
-        named += [(key[0], name, key[1], key[2], shard) for name in sorted(now - before)]
-    add("delete_conversations", gone)
-    add("upsert_conversations", put)
-    add("forget_names", forgotten)
-    add("insert_names", named)
+def names_changed(before: Stored | None, after: Stored | None) -> tuple[frozenset[str], frozenset[str]]:
+    """The names under which the user of a live agent session is found from now on, and those under which no longer."""
+    former, now = _live_names(before), _live_names(after)
+    return now - former, former - now
 
 
 def _live_names(stored: Stored | None) -> frozenset[str]:
@@ -128,14 +125,20 @@ def _live_names(stored: Stored | None) -> frozenset[str]:
     return stored.names | {stored.conversation.id.user_id}
 
 
-def _conversation(shard: int, stored: Stored) -> tuple[Any, ...]:
+def key_of(one: ConversationId) -> tuple[str, str, str]:
+    """The columns that identify a conversation."""
+    return one.bot_id, one.user_id, one.channel
+
+
+def _name(one: ConversationId, name: str) -> tuple[str, str, str, str]:
+    return one.bot_id, name, one.user_id, one.channel
+
+
+def _conversation(stored: Stored) -> tuple[Any, ...]:
     conversation = stored.conversation
-    one = conversation.id
     return (
-        one.bot_id,
-        one.user_id,
-        one.channel,
-        shard,
+        *key_of(conversation.id),
+        shard_of(conversation.id),
         codec.conversation_to_json(conversation),
         codec.names_to_json(stored.names),
         conversation.open,
@@ -144,15 +147,13 @@ def _conversation(shard: int, stored: Stored) -> tuple[Any, ...]:
     )
 
 
-def _effect(rank: int, item: Any, kind: str, effect: bytes) -> tuple[Any, ...]:
-    one, hook = item.conversation_id, item.hook
+def _effect(rank: int, item: OutboxItem, kind: str, effect: bytes) -> tuple[Any, ...]:
+    hook = item.hook
     return (
         item.id // 2,
-        shard_of(one),
+        shard_of(item.conversation_id),
         rank,
-        one.bot_id,
-        one.user_id,
-        one.channel,
+        *key_of(item.conversation_id),
         item.lane,
         kind,
         effect,

@@ -23,6 +23,7 @@ from botkit.ledger.sqlite.lock import StoreLock
 from botkit.ledger.sqlite.queries import SQL
 from botkit.ledger.sqlite.store import Store, file_of
 from botkit.ledger.sqlite.writing import KeysSeen
+from botkit.ledger.telling import Telling
 from botkit.ledger.waiting import Waiting
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
@@ -88,7 +89,7 @@ class SqliteLedger:
         self._payloads = PayloadCache()
         self._waiting: Waiting[_Queued | _Task] = Waiting(check="its disk")
         self._committing = True
-        self._listener_works = True
+        self._telling = Telling()
         self._store: Store | None = None
         self._thread: threading.Thread | None = None
 
@@ -204,7 +205,7 @@ class SqliteLedger:
     def healthy(self) -> bool:
         """See `interface.Ledger.healthy`."""
         alive = self._thread is not None and self._thread.is_alive()
-        return alive and self._committing and self._listener_works
+        return alive and self._committing and self._telling.works
 
     def open_conversations(self) -> Sequence[Conversation]:
         """See `interface.Ledger.open_conversations`."""
@@ -341,24 +342,8 @@ class SqliteLedger:
         for conversation_id, (hook, _) in batch.payloads.items():
             self._payloads.put(conversation_id, hook)
         self._committing = True
-        news: list[Committed] = []
-        own: list[tuple[Receipt[Committed], Committed]] = []
-        """Outcomes of the relay's own inputs: it has to act on a commit, such as drop a lane, before its lanes go on."""
-        for (input, receipt), outcome in zip(wanted, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                _log.error("rules_failed", event_kind=type(input.event).__name__, error=where(outcome))
-                receipt.settle(outcome)
-                continue
-            if input.hook is not None:
-                receipt.settle(outcome[0])
-            else:
-                own.append((receipt, outcome[0]))
-            if input.event is not None and not outcome[0].duplicate:
-                news += outcome
-        if news:
-            self._notify(news)
-        for receipt, committed in own:
-            receipt.settle(committed)
+        told = [(input, receipt, outcome) for (input, receipt), outcome in zip(wanted, outcomes, strict=True)]
+        self._telling.tell(told, self._on_commit)
 
     def _write(
         self, wanted: Sequence[_Queued], keys: Sequence[str], doubtful: Sequence[str]
@@ -402,13 +387,6 @@ class SqliteLedger:
         except sqlite3.Error as error:
             self._committing = False
             _log.error("roll_back_failed", reason=str(error))
-
-    def _notify(self, news: list[Committed]) -> None:
-        try:
-            self._on_commit(news)
-        except Exception as error:  # noqa: BLE001 - the inputs are durable: a defect in the listener must not stop the hooks
-            self._listener_works = False
-            _log.critical("relay_did_not_take_commits", error=where(error))
 
     def _probe(self) -> None:
         try:

@@ -1,0 +1,108 @@
+"""Messages that are being passed on unchanged: the row of each in `inputs` is its effect too, and does not say so.
+
+A later owner would decide on such a row anew, and the same as long as its user has no state. So when the conversation gets
+another effect or a state, or a hand-off begins under one of the user's names, the decision is written to the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Set
+from dataclasses import dataclass
+
+from botkit.handoff.conversation import ConversationId
+from botkit.ledger.interface import OutboxItem
+
+
+@dataclass(slots=True)
+class PassedOn:
+    """One such message.
+
+    Attributes:
+        item: its effect.
+        names: every name of its user in the hook.
+        rank: its place among the effects of its shard.
+    """
+
+    item: OutboxItem
+    names: tuple[str, ...]
+    rank: int = 0
+
+
+class AllPassedOn:
+    """Those of this process, by their rows."""
+
+    def __init__(self) -> None:
+        self._by_row: dict[int, PassedOn] = {}
+        self._unwritten: dict[ConversationId, set[int]] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_row)
+
+    def __contains__(self, row: object) -> bool:
+        return row in self._by_row
+
+    @property
+    def rows(self) -> Set[int]:
+        """All of them."""
+        return self._by_row.keys()
+
+    @property
+    def without_decision(self) -> int:
+        """How many have no decision in their rows."""
+        return sum(map(len, self._unwritten.values()))
+
+    def any_of(self, conversation_id: ConversationId) -> bool:
+        """Whether the conversation has one without a decision in its row."""
+        return conversation_id in self._unwritten
+
+    def beside(
+        self, changed: Set[ConversationId], named: Set[tuple[str, str]]
+    ) -> Iterator[tuple[int, PassedOn]]:
+        """Those without a decision in their rows that may be decided differently from now on.
+
+        Args:
+            changed: conversations with another effect or state.
+            named: bots and names under which hand-offs begin.
+        """
+        for conversation_id in changed:
+            for row in self._unwritten.get(conversation_id, ()):
+                yield row, self._by_row[row]
+        if named:  # Rarely: this looks at all of them.
+            for conversation_id, rows in self._unwritten.items():
+                for row in rows if conversation_id not in changed else ():
+                    one = self._by_row[row]
+                    if is_named(one, named):
+                        yield row, one
+
+    def add(self, row: int, one: PassedOn) -> None:
+        """A message is being passed on, without a decision in its row."""
+        self._by_row[row] = one
+        self._unwritten.setdefault(one.item.conversation_id, set()).add(row)
+
+    def written(self, row: int) -> None:
+        """The decision is in the row now."""
+        self._forget_unwritten(row)
+
+    def remove(self, row: int) -> None:
+        """It is done. Has no effect on a row that is not among them."""
+        self._forget_unwritten(row)
+        self._by_row.pop(row, None)
+
+    def forget(self, leaves: Callable[[ConversationId], bool]) -> None:
+        """Forget those of conversations that leave."""
+        for row, one in list(self._by_row.items()):
+            if leaves(one.item.conversation_id):
+                self.remove(row)
+
+    def _forget_unwritten(self, row: int) -> None:
+        one = self._by_row.get(row)
+        rows = self._unwritten.get(one.item.conversation_id) if one is not None else None
+        if rows is not None and one is not None:
+            rows.discard(row)
+            if not rows:
+                del self._unwritten[one.item.conversation_id]
+
+
+def is_named(one: PassedOn, named: Set[tuple[str, str]]) -> bool:
+    """Whether the message's user has one of these names with its bot."""
+    return any((one.item.conversation_id.bot_id, name) in named for name in one.names)
