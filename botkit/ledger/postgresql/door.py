@@ -10,7 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -60,10 +60,6 @@ class _Given:
     """The connection was lost during an attempt before: it may be committed, and not be notified."""
     id: int | None = None
     duplicate: bool = False
-    shard: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.shard = shard_of(self.input.conversation_id)
 
     @property
     def awaited(self) -> bool:
@@ -198,17 +194,15 @@ class Door:
                 known.append(one)
             else:
                 first[one.key] = one
-        new, ids = self._insert(list(first.values()))
-        stored += ids
-        if len(new) < len(first):
-            known += [one for one in first.values() if one not in new]
+        stored += self._insert(self._writer, list(first.values()))
+        known += [one for one in first.values() if one.id is None]
         if known:
-            stored += self._again(known)
+            stored += self._again(self._writer, known)
         return stored
 
-    def _insert(self, given: Sequence[_Given]) -> tuple[Sequence[_Given], Sequence[tuple[int, int]]]:
-        assert self._writer is not None  # noqa: S101 - `_store` has opened it
-        row = self._writer.execute(SQL["take_inputs"], _columns(given)).fetchone()
+    def _insert(self, writer: Connection, given: Sequence[_Given]) -> Sequence[tuple[int, int]]:
+        """Commit the inputs whose keys are new. They get their ids, which are returned with their shards."""
+        row = writer.execute(SQL["take_inputs"], _columns(given)).fetchone()
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         keys, ids, shards = row
         fresh = set(keys)
@@ -216,22 +210,13 @@ class Door:
         for one, item_id in zip(new, ids, strict=True):
             one.id = item_id
         stored = list(zip(ids, shards, strict=True))
-        self._taken(
-            {
-                item_id: (
-                    shard,
-                    one.input if one.event is one.input.event else replace(one.input, event=one.event),
-                )
-                for one, (item_id, shard) in zip(new, stored, strict=True)
-            }
-        )
-        return new, stored
+        self._taken({item_id: (shard, one.input) for one, (item_id, shard) in zip(new, stored, strict=True)})
+        return stored
 
-    def _again(self, known: Sequence[_Given]) -> Sequence[tuple[int, int]]:
+    def _again(self, writer: Connection, known: Sequence[_Given]) -> Sequence[tuple[int, int]]:
         """Inputs whose keys were there: repetitions, but for messages that the user's client has sent again."""
-        assert self._writer is not None  # noqa: S101 - `_store` has opened it
         found: dict[str, str | None] = dict(
-            self._writer.execute(SQL["seen_keys"], ([one.key for one in known],)).fetchall()
+            writer.execute(SQL["seen_keys"], ([one.key for one in known],)).fetchall()
         )
         retried = []
         for one in known:
@@ -239,6 +224,7 @@ class Door:
             if is_retried(original, found.get(one.key)):
                 # Another request of the platform, which may wait for a call of its own.
                 one.event = replace(original, retried=True)
+                one.input = replace(one.input, event=one.event)
                 one.data = input_to_bytes(one.input, one.event)
                 one.key = f"{one.key} {original.request_id}"
                 retried.append(one)
@@ -246,11 +232,10 @@ class Door:
                 one.duplicate = not one.in_doubt
         if not retried:
             return ()
-        first = {one.key: one for one in retried}
-        new, ids = self._insert(list(first.values()))
+        stored = self._insert(writer, list({one.key: one for one in retried}.values()))
         for one in retried:
-            one.duplicate = one not in new
-        return ids
+            one.duplicate = one.id is None
+        return stored
 
     def _notify(self, stored: Sequence[tuple[int, int]], *, look: bool) -> None:
         """Tell the owners, in a transaction that does not wait for the disk: the server lets one at a time notify.
@@ -294,7 +279,7 @@ def _columns(given: Sequence[_Given]) -> dict[str, Any]:
         "keys": [one.key for one in given],
         "at": max((float(one.event.at) for one in given), default=0.0),
         "sessions": [committed_with(original_of(one.event)) for one in given],
-        "shards": [one.shard for one in given],
+        "shards": [shard_of(one.input.conversation_id) for one in given],
         "bots": [one.input.conversation_id.bot_id for one in given],
         "names": [
             _BETWEEN_NAMES.join((one.input.conversation_id.user_id, *one.input.aliases)) for one in given

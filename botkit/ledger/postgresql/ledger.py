@@ -6,7 +6,6 @@ import asyncio
 import os
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import psycopg
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.events import SubmittedEvent
+from botkit.ledger.idle import Idle
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Moves, OutboxItem
 from botkit.ledger.memory import PayloadCache
 from botkit.ledger.postgresql import reading
@@ -66,7 +66,7 @@ class PostgresLedger:
             {INPUTS_CHANNEL: self._owner.told, ANSWERS_CHANNEL: self._awaited.told},
             missed=self._missed,
         )
-        self._idle: deque[Connection] = deque()
+        self._readers = Idle(lambda: connect(url, "reader", pooled=self._pooled), at_most=_MAX_IDLE)
         self._started = self._closed = False
         self._lock = threading.Lock()
 
@@ -100,8 +100,7 @@ class PostgresLedger:
         self._owner.close()
         self._listener.close()
         self._awaited.close()
-        while self._idle:
-            self._idle.pop().close()
+        self._readers.close()
 
     # --- inputs, from any thread ---------------------------------------------------------------------------------------
 
@@ -213,18 +212,7 @@ class PostgresLedger:
                 "the ledger has not been started" if not self._started else "the ledger has stopped"
             )
         try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = connect(self._url, "reader", pooled=self._pooled)
-        try:
-            yield connection
+            with self._readers.lent() as connection:
+                yield connection
         except psycopg.Error as error:
-            connection.close()
             raise LedgerError("the store could not be read; check PostgreSQL") from error
-        except BaseException:
-            connection.close()
-            raise
-        if self._closed or len(self._idle) >= _MAX_IDLE:
-            connection.close()
-        else:
-            self._idle.append(connection)

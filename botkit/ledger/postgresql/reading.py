@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
+
+from msgspec.structs import replace
 
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
@@ -16,11 +18,14 @@ from botkit.ledger.memory import Stored
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.rows import decision_from_bytes, input_from_row
+from botkit.ledger.sizes import fitting
 
 MAX_HOOK_BYTES_AT_ONCE = 4 * 1024 * 1024
 """Max bytes of hooks read with the effects of shards. After an outage of a target, gigabytes of them may wait."""
 MAX_TRIED = 1_000
 """Max users of a bot to whom a process may have been passing messages on. Thousands that wait were never tried."""
+_HOOKS = SQL["hooks_of_inputs"], SQL["hooks_of_effects"]
+_SIZES = SQL["sizes_of_inputs"], SQL["sizes_of_effects"]
 SWEEP_ROWS = 500
 SWEEP_PAYLOADS = 50
 
@@ -36,46 +41,25 @@ class Gained:
 
 def of_shards(connection: Connection, shards: Sequence[int]) -> Gained:
     """Everything that is decided in these shards."""
-    found: list[tuple[int, OutboxItem]] = []
-    sizes: list[tuple[int, int, int]] = []
-    """Place, id and bytes of each hook."""
-    for (
-        item_id,
-        rank,
-        bot_id,
-        user_id,
-        channel,
-        lane,
-        kind,
-        effect,
-        created_at,
-        _,
-        size,
-    ) in connection.execute(SQL["effects"], (shards,)):
-        one = ConversationId(bot_id, user_id, channel)
-        item = OutboxItem(
-            item_id * 2 + 1, one, lane, codec.effect_from_json(kind, effect), Instant(created_at), None
-        )
-        found.append((rank, item))
-        sizes.append((rank, item.id, size))
+    found: list[tuple[int, OutboxItem, int]] = []
+    """Effects with their places and the bytes of their hooks."""
+    for number, rank, *key, lane, kind, effect, created_at, _, size in connection.execute(
+        SQL["effects"], (shards,)
+    ):
+        fields = codec.effect_from_json(kind, effect)
+        item = OutboxItem(number * 2 + 1, ConversationId(*key), lane, fields, Instant(created_at))
+        found.append((rank, item, size))
     for row, rank, decided, _, size in connection.execute(SQL["kept_inputs"], (shards,)):
-        found.append((rank, decision_from_bytes(decided, row * 2, None)))
-        sizes.append((rank, row * 2, size))
+        found.append((rank, decision_from_bytes(decided, row * 2, None), size))
     found.sort(key=lambda one: one[0])
-    sizes.sort()
-    totals = itertools.accumulate(size for *_, size in sizes)
-    near = [
-        item_id
-        for (_, item_id, size), total in zip(sizes, totals, strict=True)
-        if size and total <= MAX_HOOK_BYTES_AT_ONCE
-    ]
-    hooks = hooks_of(connection, near)
+    near = found[: fitting([size for *_, size in found], MAX_HOOK_BYTES_AT_ONCE)]
+    hooks = hooks_of(connection, [item.id for _, item, size in near if size])
     stored = [
         Stored(codec.conversation_from_json(state), codec.names_from_json(names))
         for state, names in connection.execute(SQL["conversations"], (shards,))
     ]
-    items = [_with_hook(item, hooks.get(item.id)) for _, item in found]
-    return Gained(stored, items, max((rank for rank, _ in found), default=0))
+    items = [replace(item, hook=hooks.get(item.id)) for _, item, _ in found]
+    return Gained(stored, items, max((rank for rank, *_ in found), default=0))
 
 
 def depth_of(connection: Connection, shards: Sequence[int]) -> int:
@@ -104,28 +88,27 @@ def possible_repeats(connection: Connection, shards: Sequence[int]) -> int:
 
 def hooks_of(connection: Connection, item_ids: Sequence[int]) -> dict[int, HookBody]:
     """The hooks of effects, by the ids of their items."""
-    found: dict[int, HookBody] = {}
-    for query, odd in (("hooks_of_effects", 1), ("hooks_of_inputs", 0)):
-        ids = [item_id // 2 for item_id in item_ids if item_id % 2 == odd]
-        if ids:
-            for number, body, component_id in connection.execute(SQL[query], (ids,)):
-                found[number * 2 + odd] = HookBody(body, component_id)
-    return found
+    return {item_id: HookBody(*hook) for item_id, *hook in _of_items(connection, _HOOKS, item_ids)}
 
 
 def first_hooks_of(
     connection: Connection, item_ids: Sequence[int], max_bytes: int
 ) -> dict[int, HookBody | None]:
     """The hooks of the first of some effects: as many as `max_bytes` allow, and of one at least."""
-    sizes: dict[int, int] = {}
-    for query, odd in (("sizes_of_effects", 1), ("sizes_of_inputs", 0)):
+    sizes = dict(_of_items(connection, _SIZES, item_ids))
+    first = item_ids[: max(1, fitting([sizes.get(item_id, 0) for item_id in item_ids], max_bytes))]
+    return {**dict.fromkeys(first), **hooks_of(connection, first)}
+
+
+def _of_items(
+    connection: Connection, queries: tuple[str, str], item_ids: Sequence[int]
+) -> Iterator[tuple[Any, ...]]:
+    """Rows about effects, wherever each is, with the ids of their items first. `queries`: of inputs, and of the outbox."""
+    for odd, query in enumerate(queries):
         ids = [item_id // 2 for item_id in item_ids if item_id % 2 == odd]
         if ids:
-            sizes |= {number * 2 + odd: size for number, size in connection.execute(SQL[query], (ids,))}
-    totals = itertools.accumulate(sizes.get(item_id, 0) for item_id in item_ids)
-    fitting = sum(1 for _ in itertools.takewhile(lambda total: total <= max_bytes, totals))
-    first = item_ids[: max(1, fitting)]
-    return {**dict.fromkeys(first), **hooks_of(connection, first)}
+            for number, *row in connection.execute(query, (ids,)):
+                yield (number * 2 + odd, *row)
 
 
 def newest_hook(connection: Connection, one: ConversationId) -> HookBody | None:
@@ -164,9 +147,3 @@ def forget(connection: Connection, before: Instant, stories_before: Instant | No
         old_steps = {"before": float(stories_before), "rows": SWEEP_ROWS}
         gone += connection.execute(SQL["delete_old_steps"], old_steps).rowcount
     return gone
-
-
-def _with_hook(item: OutboxItem, hook: HookBody | None) -> OutboxItem:
-    if hook is None:
-        return item
-    return OutboxItem(item.id, item.conversation_id, item.lane, item.effect, item.created_at, hook)

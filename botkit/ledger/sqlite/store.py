@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import sqlite3
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,8 +12,10 @@ from pathlib import Path
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.ledger import codec
+from botkit.ledger.idle import Idle
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.ledger.memory import Stored
+from botkit.ledger.sizes import fitting
 from botkit.ledger.sqlite import writing
 from botkit.ledger.sqlite.checkpoints import PAGE_BYTES
 from botkit.ledger.sqlite.migrations import migrate
@@ -80,8 +80,7 @@ class Store:
             _for_this_user_only(path)
         except OSError as error:
             raise LedgerError(f"the store {path} cannot be created ({error.strerror})") from error
-        self._idle: deque[sqlite3.Connection] = deque()
-        self._closed = False
+        self._readers = Idle(self._connect, at_most=_MAX_IDLE)
         try:
             connection = self._connect()
             try:
@@ -129,7 +128,7 @@ class Store:
         """Every effect that is not done, oldest first, with the first few megabytes of hooks."""
         with self._transaction() as connection:
             rows = connection.execute(SQL["effects"]).fetchall()
-            near = _fitting([size for *_, size in rows], MAX_HOOK_BYTES_AT_START)
+            near = fitting([size for *_, size in rows], MAX_HOOK_BYTES_AT_START)
             last = rows[near - 1][0] if near else 0
             bodies = dict(connection.execute(SQL["bodies_up_to"], (last,)))
         found = []
@@ -157,8 +156,7 @@ class Store:
         """The hooks of the first of some effects in the outbox: as many as `max_bytes` allow, and of one at least."""
         with self._transaction() as connection:
             sizes = dict(connection.execute(SQL["sizes_of_hooks"], (json.dumps(item_ids),)))
-            fitting = _fitting([sizes.get(item_id, 0) for item_id in item_ids], max_bytes)
-            first = item_ids[: max(1, fitting)]
+            first = item_ids[: max(1, fitting([sizes.get(item_id, 0) for item_id in item_ids], max_bytes))]
             found: dict[int, HookBody | None] = dict.fromkeys(first)
             for item_id, *hook in connection.execute(SQL["hooks"], (json.dumps(first),)):
                 found[item_id] = HookBody(*hook)
@@ -221,9 +219,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
-        self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        self._readers.close()
 
     def _number(self, query: str) -> int:
         with self._transaction() as connection:
@@ -233,21 +229,9 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """A transaction on a connection of this thread's own. It is committed, or rolled back if the block raises."""
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._connect()
-        try:
-            with connection:
-                connection.execute("BEGIN")
-                yield connection
-        except BaseException:
-            connection.close()
-            raise
-        if self._closed or len(self._idle) >= _MAX_IDLE:
-            connection.close()
-        else:
-            self._idle.append(connection)
+        with self._readers.lent() as connection, connection:
+            connection.execute("BEGIN")
+            yield connection
 
     def _connect(self) -> sqlite3.Connection:
         # Without an isolation level, sqlite3 begins no transactions by itself: they begin by hand.
@@ -265,12 +249,6 @@ class Store:
 
 def _forget_keys(connection: sqlite3.Connection, before: Instant) -> int:
     return connection.execute(SQL["delete_old_keys"], {"before": before, "rows": SWEEP_ROWS}).rowcount
-
-
-def _fitting(sizes: Sequence[int], max_bytes: int) -> int:
-    """How many of the first fit together into so many bytes."""
-    totals = itertools.accumulate(sizes)
-    return sum(1 for _ in itertools.takewhile(lambda total: total <= max_bytes, totals))
 
 
 def _for_this_user_only(path: Path) -> None:
