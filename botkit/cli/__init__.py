@@ -87,7 +87,7 @@ def require(*packages: str) -> None:
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
-    """Those that stop a command in good order: SIGINT, SIGTERM, and the end of a terminal unless that is ignored (nohup)."""
+    """Those that shut a command down gracefully: SIGINT, SIGTERM, and the end of a terminal unless that is ignored (nohup)."""
     usual = (signal.SIGINT, signal.SIGTERM)
     return usual if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (*usual, signal.SIGHUP)
 

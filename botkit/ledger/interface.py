@@ -106,7 +106,7 @@ class Moves(Protocol):
         """
 
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
-        """Let go of the conversations that leave.
+        """Stop working on the conversations that leave.
 
         Args:
             leaves: whether a conversation does.
@@ -205,7 +205,7 @@ class Ledger(Protocol):
     def expect_repeats(self) -> None:
         """Calls that show messages to users were cut off: the next start counts possible duplicates, as after a crash.
 
-        For conversations that leave in good order, it is called before their loss is done.
+        For conversations that leave gracefully, it is called before their loss is done.
         """
 
     def close(self) -> None:

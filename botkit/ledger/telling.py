@@ -1,4 +1,4 @@
-"""Tells the outcomes of a commit: first to whoever sent hooks, then to the relay, then to the relay's own inputs."""
+"""Tells the outcomes of a commit: first to the senders of hooks, then to the relay, then to the relay's own inputs."""
 
 from __future__ import annotations
 

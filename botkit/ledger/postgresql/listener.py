@@ -1,4 +1,4 @@
-"""Listens for notifications of new inputs and of awaited outcomes. They are hints: whoever may have missed some looks."""
+"""Listens for notifications of new inputs and of awaited outcomes. They are hints: after a gap, the rows are searched."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ LOOK_SECONDS = 3.0
 TURN_SECONDS = 1.0
 """How often it shows that it lives, and looks how many processes there are."""
 LEAVE_SECONDS = 10.0
-"""Max wait for the relay to let go of conversations."""
+"""Max wait for the relay to stop working on conversations."""
 MAX_CLAIMED = 16
 """Max shards taken on at once: while it reads thousands of effects, the session is silent."""
 KEPT_SECONDS = 10.0
@@ -168,11 +168,11 @@ class Owner:
         return self._thread.is_alive() and self.working and self._telling.works
 
     def expect_repeats(self) -> None:
-        """See `interface.Ledger.expect_repeats`: the shards that are left next are not left in good order."""
+        """See `interface.Ledger.expect_repeats`: the shards that are given up next count as not given up cleanly."""
         self._own.clean = False
 
     def close(self) -> None:
-        """Commit what is queued, let go of the shards, and stop."""
+        """Commit what is queued, give up the shards, and stop."""
         self._closed = True
         self._waiting.close()
         self._thread.join()
@@ -254,12 +254,12 @@ class Owner:
             self._waiting.drop_all(_refuse_for_now)
 
     def _lose(self, shards: Set[int]) -> None:
-        """Let go of shards that another process may have already."""
+        """Forget shards that another process may have already."""
         self._forget(shards)
         if shards and self._moves is not None and not self._closed:
-            let_go = self._moves.lose(lambda one: shard_of(one) in shards, orderly=False)
+            stopped = self._moves.lose(lambda one: shard_of(one) in shards, orderly=False)
             with suppress(TimeoutError):
-                let_go.result(LEAVE_SECONDS)
+                stopped.result(LEAVE_SECONDS)
         if shards:
             _log.warning("shards_lost", shards=len(shards), owned=len(self._own.shards))
 
@@ -281,7 +281,7 @@ class Owner:
             _log.info("shards_gained", shards=owned, effects=effects, owned=len(self._own.shards))
 
     def _gain(self, connection: Connection, shards: Mapping[int, bool]) -> int:
-        """Take shards on; each with whether its last owner left it in good order. The number of their effects."""
+        """Take shards on; each with whether its last owner gave it up cleanly. The number of their effects."""
         if not shards:
             return 0
         numbers = sorted(shards)
@@ -300,23 +300,23 @@ class Owner:
         return len(gained.items)
 
     def _leave(self, connection: Connection, shards: set[int], *, told: bool) -> None:
-        """Let go of shards: first the relay, then the locks."""
+        """Give up shards: first the relay stops working on them, then the locks are released."""
         if told and self._moves is not None:
             self._leaving = shards
-            let_go = self._moves.lose(lambda one: shard_of(one) in shards, orderly=True)
+            stopped = self._moves.lose(lambda one: shard_of(one) in shards, orderly=True)
             deadline = time.monotonic() + LEAVE_SECONDS
             try:
-                while not let_go.done() and time.monotonic() < deadline:
+                while not stopped.done() and time.monotonic() < deadline:
                     # Results of what was in progress are committed meanwhile, and what concerns other shards.
                     self._take(connection, 0.05)
                     self._own.ping(connection)
             except Exception:
-                # The relay has let go of them: the next connection must not carry on with them.
+                # The relay has stopped working on them: the next connection must not carry on with them.
                 self._in_doubt |= shards
                 raise
             finally:
                 self._leaving = frozenset()
-            if not let_go.done():
+            if not stopped.done():
                 self._own.clean = False
         self._own.release(connection, shards)
         self._forget(shards)

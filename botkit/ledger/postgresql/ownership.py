@@ -45,7 +45,7 @@ class Ownership:
         self._member = member
         self.shards: frozenset[int] = frozenset()
         self.clean = True
-        """Whether shards that are left now are left in good order."""
+        """Whether shards that are given up now are given up cleanly."""
         self._heard = -math.inf
         self._connected = 0.0
         self._warned = False
@@ -93,7 +93,7 @@ class Ownership:
         self._heard = began
 
     def turn(self, connection: Connection) -> tuple[set[int], Sequence[int]]:
-        """Look how many processes there are. Returns the shards to let go of, and those to claim."""
+        """Look how many processes there are. Returns the shards to give up, and those to claim."""
         began = _now()
         row = connection.execute(SQL["members"], {"lock": LOCK, "format": FORMAT}).fetchone()
         self._heard = began
@@ -109,7 +109,7 @@ class Ownership:
         return set(), free[: share - len(self.shards)]
 
     def claim(self, connection: Connection, shards: Sequence[int]) -> Mapping[int, bool]:
-        """Lock shards. Returns those that it got, each with whether its last owner left it in good order."""
+        """Lock shards. Returns those that it got, each with whether its last owner gave it up cleanly."""
         rows = connection.execute(
             SQL["claim"], {"shards": list(shards), "lock": LOCK, "format": FORMAT}
         ).fetchall()
@@ -127,7 +127,7 @@ class Ownership:
         self.shards |= frozenset(shards)
 
     def release(self, connection: Connection, shards: set[int]) -> None:
-        """Let go of shards in which nothing is attempted any more."""
+        """Give up shards in which nothing is attempted any more."""
         self.shards -= shards
         if self.clean and shards:
             connection.execute(SQL["leave_clean"], (sorted(shards),))

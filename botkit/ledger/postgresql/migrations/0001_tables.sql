@@ -104,7 +104,7 @@ CREATE TABLE story (
 );
 CREATE INDEX story_beginnings ON story (ref) WHERE kind = 'transfer';
 
--- Who owns a shard is said by an advisory lock. This says who owned it last, whether that one left it in good order, and in which
+-- The owner of a shard holds its advisory lock. This says who owned it last, whether that process gave it up cleanly, and in which
 -- format it wrote: no older program owns it after that.
 CREATE TABLE shards (
     shard smallint PRIMARY KEY,

@@ -19,7 +19,7 @@ MIGRATIONS = numbered_scripts(__name__)
 """The script of version n is the file that begins with n. A released one never changes; a new one is added."""
 _USABLE = re.compile(r"-- usable from version (\d+)\n")
 _LOCK = 0x426F744D
-"""The advisory lock of whoever migrates: "BotM"."""
+"""The advisory lock of the process that migrates: "BotM"."""
 
 
 def migrate(connection: Connection) -> None:
