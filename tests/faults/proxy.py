@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 _WAIT_SECONDS = 45.0
+_STOP_SECONDS = 0.05
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -158,11 +159,12 @@ def running_proxy(url: str) -> Iterator[Proxy]:
 
     async def stop(server: asyncio.Server) -> None:
         server.close()
-        for one in list(proxy._open):
-            _reset(one)
-        # With both ends reset, every task ends by itself.
-        if rest := asyncio.all_tasks() - {asyncio.current_task()}:
-            await asyncio.wait(rest, timeout=_WAIT_SECONDS)
+        await asyncio.sleep(0)  # a connection that has just been accepted has no task yet
+        while rest := asyncio.all_tasks() - {asyncio.current_task()}:
+            # With both ends reset, every task ends by itself. Connections may have been made meanwhile.
+            for one in list(proxy._open):
+                _reset(one)
+            await asyncio.wait(rest, timeout=_STOP_SECONDS)
 
     server = asyncio.run_coroutine_threadsafe(start(), loop).result(_WAIT_SECONDS)
     try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+
+import psycopg
 import pytest
 from structlog.testing import capture_logs
 
@@ -12,6 +15,7 @@ from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.postgresql import ownership, reading
 from botkit.ledger.postgresql.database import connect, in_one_round_trip
 from botkit.ledger.postgresql.door import Door
+from botkit.ledger.postgresql.ended import noticing_its_end
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, version_of
 from botkit.ledger.postgresql.ownership import SESSION, Ownership
 from botkit.ledger.postgresql.server import examine
@@ -48,6 +52,60 @@ def test_the_server_also_ends_it_when_the_last_that_it_heard_is_a_commit(postgre
         silent.close()
 
 
+def test_a_commit_is_sent_as_a_whole(postgresql: Server) -> None:
+    """The session of a process that stands still while it makes a commit is idle, and ends."""
+    with connect(postgresql.url, "witness") as witness, connect(postgresql.url, "owner") as owner:
+        query = "SELECT state, query FROM pg_stat_activity WHERE application_name = 'botkit owner'"
+        with in_one_round_trip(owner):
+            owner.execute("BEGIN")
+            owner.execute("SELECT 'of the commit'")
+            assert witness.execute(query).fetchone() == ("idle", "")
+            owner.execute("COMMIT")
+        assert witness.execute(query).fetchone() == ("idle", "COMMIT")
+
+
+def test_the_others_end_a_session_that_stands_still_in_the_middle_of_a_statement(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No time limit of the server's ends it."""
+
+    def stuck() -> bool:
+        query = "SELECT wait_event FROM pg_stat_activity WHERE application_name = 'botkit owner silent'"
+        return witness.execute(query).fetchone() == ("ClientRead",)
+
+    def ended() -> bool:
+        with capture_logs() as lines:
+            other.turn(session)
+        return [line["event"] for line in lines] == ["sessions_ended"]
+
+    monkeypatch.setattr(ownership, "STUCK_SECONDS", 0.1)
+    url = postgresql.empty()
+    with connect(url, "start") as connection:
+        migrate(connection)
+    silent = psycopg.connect(url, autocommit=True, application_name="botkit owner silent")
+    silent.pgconn.enter_pipeline_mode()
+    silent.pgconn.send_query_params(b"SELECT 1", None)
+    silent.pgconn.send_flush_request()
+    silent.pgconn.flush()
+    other = Ownership("other")
+    with connect(url, "witness") as witness, connect(url, "owner other") as session:
+        until(stuck, "for the server to wait for the rest")
+        until(ended, "until the other one ends it")
+    silent.close()
+
+
+def test_it_is_noticed_at_once_that_a_session_has_ended(postgresql: Server) -> None:
+    noticed = threading.Event()
+    with connect(postgresql.url, "witness") as witness, connect(postgresql.url, "owner") as owner:
+        with noticing_its_end(owner, noticed.set):
+            owner.execute("SELECT 1")
+            assert not noticed.is_set()
+            witness.execute("SELECT pg_terminate_backend(%s)", (owner.info.backend_pid,))
+            assert noticed.wait(10)
+        threads = [thread.name for thread in threading.enumerate()]
+        assert "botkit-owner-watch" not in threads
+
+
 def test_only_the_shards_that_are_left_after_a_cut_off_are_not_left_in_good_order(postgresql: Server) -> None:
     url = postgresql.empty()
     with connect(url, "start") as connection:
@@ -76,6 +134,9 @@ def test_a_process_keeps_the_shards_that_nobody_has_had_since_its_connection_was
         with connect(url, "owner one") as again:
             assert one.connected(again, in_doubt={4}) == {2, 3, 4}
             assert one.shards == {1}
+            assert not one.is_sure()
+            one.go_on(again)
+            assert one.is_sure()
             # Shard 3 is free, and not locked by whoever has asked for it in vain.
             assert set(two.claim(other, [1, 2, 3, 4])) == {2, 3, 4}
 

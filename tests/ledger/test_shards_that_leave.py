@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from botkit.ledger.postgresql import owner
 from botkit.ledger.postgresql.database import connect
 from botkit.ledger.postgresql.door import Door, _given
 from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.ledger.postgresql.ownership import Ownership
 from botkit.ledger.postgresql.shards import SHARDS, shard_of
 from botkit.ledger.receipts import Receipt
 from botkit.testing.waiting import until
@@ -43,6 +45,8 @@ class Moves:
     def __init__(self) -> None:
         self.lost: list[tuple[Callable[[ConversationId], bool], bool, Future[None]]] = []
         self.gains = 0
+        self.at_once = True
+        """Whether it lets go at once of what another has already."""
 
     def gain(
         self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation], **_: object
@@ -52,7 +56,7 @@ class Moves:
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
         let_go: Future[None] = Future()
         self.lost.append((leaves, orderly, let_go))
-        if not orderly:
+        if not orderly and self.at_once:
             let_go.set_result(None)
         return let_go
 
@@ -144,3 +148,28 @@ def test_shards_that_the_relay_does_not_let_go_of_are_not_left_in_good_order(
         until(lambda: len(ledger._owner._own.shards) < SHARDS, "for it to give shards up")
         clean = another.execute("SELECT clean FROM shards WHERE shard = %s", (SHARDS - 1,)).fetchone()
         assert clean == (False,)
+
+
+def test_nothing_is_attempted_after_a_cut_off_before_the_relay_lets_go_of_what_others_have(
+    ledger: PostgresLedger, moves: Moves, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_connect = threading.Event()
+
+    def connect_again(url: str, purpose: str, **more: Any) -> psycopg.Connection[Any]:
+        may_connect.wait(10)
+        return connect(url, purpose, **more)
+
+    monkeypatch.setattr(owner, "connect", connect_again)
+    moves.at_once = False
+    with connect(postgresql.url, "witness") as witness, connect(postgresql.url, "a pooler") as session:
+        witness.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name LIKE 'botkit owner %'"
+        )
+        until(lambda: not ledger.may_act(), "until it knows")
+        assert set(Ownership("other").claim(session, [0])) == {0}
+        may_connect.set()
+        until(lambda: moves.lost, "for the relay to be told")
+        assert not ledger.may_act()
+        _, _, let_go = moves.lost[0]
+        let_go.set_result(None)
+        until(ledger.may_act, "for the other shards to be attempted")

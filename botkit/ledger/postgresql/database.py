@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 import psycopg
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
+from psycopg.generators import send
 
 from botkit.errors import LedgerUnusable
 
@@ -153,11 +154,18 @@ def _within(gen: PQGen[T], seconds: float) -> PQGen[T]:
 
 
 class _Pipeline(psycopg.Pipeline):
-    """One that ends with its Sync.
+    """One that is sent as a whole, and ends with its Sync.
 
-    psycopg sends a Flush after it, which stops the server's idle_session_timeout until the next statement (seen with PostgreSQL
-    18): a process that stands still from then on would keep its locks.
+    A process that stands still when a part of it is sent would keep its locks: no time limit of the server's runs while it waits
+    for the rest. Nor does one after a Flush, which psycopg would send after the Sync (both seen with PostgreSQL 18).
     """
+
+    def _communicate_gen(self) -> PQGen[None]:
+        if not self.result_queue or self.result_queue[-1] is not None:
+            return  # no Sync yet
+        while self.command_queue:
+            self.command_queue.popleft()()  # into the buffer of libpq
+        yield from send(self.pgconn)
 
     def _fetch_gen(self, *, flush: bool) -> PQGen[None]:
         return super()._fetch_gen(flush=False)

@@ -25,6 +25,7 @@ from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL
 from botkit.ledger.postgresql.database import INPUTS_FAULT, LOST, Connection, columns_of, connect
 from botkit.ledger.postgresql.deciding import Decided, Deciding, Taken
 from botkit.ledger.postgresql.door import INPUTS_CHANNEL, LOOK
+from botkit.ledger.postgresql.ended import noticing_its_end
 from botkit.ledger.postgresql.ownership import Ownership
 from botkit.ledger.postgresql.passed_on import AllPassedOn
 from botkit.ledger.postgresql.queries import SQL
@@ -200,7 +201,8 @@ class Owner:
 
     def _serve(self) -> None:
         """Own shards until the service stops. Raises: an error of `LOST` when the connection is lost."""
-        with connect(self._url, ownership.session_of(self._member), settings=ownership.SESSION) as connection:
+        session = connect(self._url, ownership.session_of(self._member), settings=ownership.SESSION)
+        with session as connection, noticing_its_end(connection, self._session_ended):
             (block,) = connection.execute(SQL["block"]).fetchone() or (0,)
             self._deciding.ids = itertools.count(block * BLOCK * 2 + 1, 2)
             self._connected(connection)
@@ -236,10 +238,16 @@ class Owner:
         gone = self._own.connected(connection, in_doubt=self._in_doubt)
         self._in_doubt.clear()
         self._lose(gone)
+        self._own.go_on(connection)
         self._recount(connection)
         self._lost_at, self._said = None, ""
         self.look()
         self.working = True
+
+    def _session_ended(self) -> None:
+        """The server has ended the session while the thread was not reading it."""
+        self._own.disconnected()
+        self.look()
 
     def _disconnected(self) -> None:
         """The connection is gone, and with it the locks: nothing is attempted until it is clear what is still this process'."""

@@ -17,6 +17,8 @@ IDLE_SECONDS = 5.0
 """The server ends a session that has been silent for so long: that of a process which stands still."""
 SURE_SECONDS = 3.5
 """For so long after its last word to the server, a process can be sure of its shards. The rest is for calls under way."""
+STUCK_SECONDS = 6.0
+"""The others end a session that has kept the server waiting for so long in the middle of a statement: no limit of its own does."""
 PREFERRED_SECONDS = 2.0
 """After a restart of the server, everybody gets back what it owned before others may claim it."""
 SESSION: dict[str, str | int] = {
@@ -47,11 +49,12 @@ class Ownership:
         self.clean = True
         """Whether shards that are given up now are given up cleanly."""
         self._heard = -math.inf
+        self._session_lives = False
         self._connected = 0.0
         self._warned = False
 
     def connected(self, connection: Connection, *, in_doubt: Set[int] = frozenset()) -> frozenset[int]:
-        """A session has begun: lock again what this process had.
+        """A session has begun: lock again what this process had. Nothing may be attempted before `go_on`.
 
         Args:
             connection: the new one.
@@ -61,7 +64,6 @@ class Ownership:
             The shards that are gone: in doubt, or owned by another process, now or meanwhile.
         """
         self._connected = time.monotonic()
-        self.ping(connection)
         wanted, had = sorted(self.shards - in_doubt), self.shards
         if wanted:
             got = {
@@ -82,9 +84,14 @@ class Ownership:
             self.shards = frozenset()
         return had - self.shards
 
+    def go_on(self, connection: Connection) -> None:
+        """The relay has stopped working on the shards that are gone: the others may be attempted."""
+        self.ping(connection)
+        self._session_lives = True
+
     def is_sure(self) -> bool:
         """Whether the server cannot have ended the session yet."""
-        return _now() - self._heard < SURE_SECONDS
+        return self._session_lives and _now() - self._heard < SURE_SECONDS
 
     def ping(self, connection: Connection) -> None:
         """Say something to the server. Raises: an error of `LOST` if the session has ended."""
@@ -95,10 +102,15 @@ class Ownership:
     def turn(self, connection: Connection) -> tuple[set[int], Sequence[int]]:
         """Look how many processes there are. Returns the shards to give up, and those to claim."""
         began = _now()
-        row = connection.execute(SQL["members"], {"lock": LOCK, "format": FORMAT}).fetchone()
+        given = {"lock": LOCK, "format": FORMAT, "stuck": STUCK_SECONDS}
+        row = connection.execute(SQL["members"], given).fetchone()
         self._heard = began
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        members, held, restarted = row
+        members, held, restarted, stuck = row
+        if stuck:
+            _log.warning(
+                "sessions_ended", sessions=stuck, reason="their processes stand still in a statement"
+            )
         share = math.ceil(SHARDS / max(1, members))
         too_many = len(self.shards) - share
         if too_many > 0:
@@ -135,8 +147,8 @@ class Ownership:
         self.clean = True
 
     def disconnected(self) -> None:
-        """The session has ended, and with it the locks; nothing may be attempted until there is another."""
-        self._heard = -math.inf
+        """The session has ended, and with it the locks; nothing may be attempted until there is another. From any thread."""
+        self._session_lives = False
 
     def lost(self) -> None:
         """Others may have had everything for a while."""

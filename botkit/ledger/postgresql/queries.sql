@@ -129,14 +129,17 @@ ON CONFLICT DO NOTHING
 
 -- name: members
 -- How many processes there are that can read what this one writes, which shards have an owner, and whether the server has just
--- started.
+-- started. It ends the sessions of processes that stand still in the middle of sending a statement or of reading its answer.
 SELECT
     (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'botkit owner %%'
      AND coalesce(substring(application_name FROM ' format (\d{1,4})$')::int, 1) >= %(format)s),
     (SELECT coalesce(array_agg(objid::int), '{}') FROM pg_locks
      WHERE locktype = 'advisory' AND classid = %(lock)s AND granted
      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())),
-    now() - pg_postmaster_start_time() < interval '5 seconds'
+    now() - pg_postmaster_start_time() < interval '5 seconds',
+    (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+     WHERE datname = current_database() AND application_name LIKE 'botkit owner %%' AND usename = current_user
+     AND state = 'active' AND wait_event_type = 'Client' AND state_change < clock_timestamp() - %(stuck)s * interval '1 second')
 
 -- name: claim
 -- The inner query is a whole of its own (OFFSET 0), so that no lock is taken of a shard that is not wanted.
