@@ -85,7 +85,7 @@ class Crowd:
         async def hand_over() -> None:
             for person in waiting:
                 body = self._payloads.agent_transfer(user=_user(person.number))
-                await self._post("on_agent_transfer", body)
+                await self._post("on_agent_transfer", body, self._members)
 
         await asyncio.gather(*(hand_over() for _ in range(AT_ONCE)))
         await self.until_listened_to([one.number for one in self.people if one.with_agent], OPEN_SECONDS)
@@ -113,8 +113,8 @@ class Crowd:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._silent.wait(), seconds)
 
-    async def types(self, person: Person) -> str:
-        """The user sends a message, which is answered or not."""
+    async def types(self, person: Person, *, members: Sequence[Member] = ()) -> str:
+        """The user sends a message, which is answered or not, to one of these members (default: any)."""
         async with person.turn:
             self._number += 1
             text = f"{person.number} typed {self._number}."
@@ -123,7 +123,7 @@ class Crowd:
             )
             person.typed.append(text)
             person.unconfirmed.add(text)
-            if await self._post("on_user_message", body):
+            if await self._post("on_user_message", body, members or self._members):
                 person.unconfirmed.discard(text)
             return text
 
@@ -133,7 +133,9 @@ class Crowd:
         Returns:
             The seconds from `since` (epoch) until it arrived, at most about so many; None if its hook was not acknowledged.
         """
-        text = self.is_answered(person) or await self.types(person)
+        # A process that cannot reach the store is not ready, and answers the hook no earlier than it can.
+        ready = [member for member in self._members if not member.cut_off]
+        text = self.is_answered(person) or await self.types(person, members=ready)
         if text in person.unconfirmed:
             return None
         return await self._clouds.arrival(person.number, text, since + seconds) - since
@@ -152,10 +154,10 @@ class Crowd:
         """What this user's agent will say if that is the next message of all."""
         return f"{person.number} was told {self._number + 1}."
 
-    async def _post(self, event: str, body: object) -> bool:
+    async def _post(self, event: str, body: object, members: Sequence[Member]) -> bool:
         """Whether the hook was acknowledged. As a load balancer does, it leaves processes out that do not answer."""
         data = json.dumps(body)
-        awake = [member for member in self._members if not member.frozen]
+        awake = [member for member in members if not member.frozen]
         for member in self._chance.sample(awake, len(awake)):
             headers = {"token": self._tokens[member.name], "Content-Type": "application/json"}
             component = "/components/default" if event == "on_agent_transfer" else ""

@@ -146,10 +146,11 @@ async def parted(cluster: Cluster, found: Findings, times: int) -> None:
         else:
             cluster.proxy.down = True
             cluster.proxy.reset_peer()
+        cluster.proxied.cut_off = True
         since = time.time()
         heard = asyncio.create_task(_heard(cluster, found, orphans, since))
         await asyncio.sleep(PARTED_SECONDS)
-        cluster.proxy.silent = cluster.proxy.down = False
+        cluster.proxy.silent = cluster.proxy.down = cluster.proxied.cut_off = False
         if black_hole:
             cluster.proxy.reset_peer()
         await heard

@@ -44,6 +44,8 @@ class Member:
         self.pids: list[int] = []
         """Of all its processes so far, the newest last."""
         self.frozen = False
+        self.cut_off = False
+        """Whether it cannot reach the database."""
         self._counted = 0.0
         self._configuration = _configure(folder / name, self.client_id, store, system)
         self._log = self._configuration.parent / "serve.log"

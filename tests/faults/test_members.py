@@ -6,7 +6,7 @@ The services may be of two versions: during a rolling upgrade, and when it is ta
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from botkit.ledger.postgresql.migrations import MIGRATIONS, version_of
+from botkit.ledger.postgresql.ownership import LOCK
 from botkit.testing.waiting import until
 from tests.faults.services import PATIENT, ROOT, Process, configuration
 from tests.faults.stage import Stage, Talk
@@ -22,8 +23,7 @@ from tests.postgresql import Server
 
 pytestmark = pytest.mark.cluster
 
-HALF, THIRD = '"owned": 32', '"owned": 22'
-"""What a service logs that has a half, or a third, of the shards."""
+SHARES = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s GROUP BY pid ORDER BY 1"
 NEXT_MIGRATION = """-- usable from version {usable_from}
 ALTER TABLE answers ADD COLUMN remark text;
 """
@@ -35,13 +35,15 @@ class Services:
 
     path: Path
     stage: Stage
+    store: str
     first: Process
     second: Process
     talks: list[Talk] = field(default_factory=list)
 
-    @property
-    def log(self) -> Path:
-        return self.path.parent / "serve.log"
+    def share(self, shards: Sequence[int]) -> bool:
+        """Whether the services have so many shards each."""
+        with psycopg.connect(self.store, autocommit=True) as connection:
+            return [number for (number,) in connection.execute(SHARES, (LOCK,))] == list(shards)
 
     def are_received(self, *others: Process) -> bool:
         """Whether each conversation has a stream, in one service."""
@@ -68,11 +70,12 @@ def streams(service: Process) -> float:
 def services(stage: Stage, postgresql: Server, tmp_path: Path) -> Iterator[Services]:
     path = configuration(tmp_path, stage, changes=PATIENT)
     server = yaml.safe_load(path.read_text())
-    path.write_text(yaml.safe_dump(server | {"store": {"url": postgresql.empty()}}))
+    store = postgresql.empty()
+    path.write_text(yaml.safe_dump(server | {"store": {"url": store}}))
     with Process(path, stage) as first, Process(path, stage) as second:
         stage.hooks_go_to(first.url)
-        services = Services(path, stage, first, second)
-        until(lambda: services.log.read_text().count(HALF) == 2, "until each has half", seconds=20)
+        services = Services(path, stage, store, first, second)
+        until(lambda: services.share((32, 32)), "until each has half", seconds=20)
         while len(services.talks) < 4 or not (streams(first) and streams(second)):
             talk = stage.new_user()
             talk.talks()
@@ -100,7 +103,7 @@ def test_conversations_move_to_a_service_that_comes_and_back_when_it_goes(servic
     with Process(services.path, services.stage) as third:
         services.stage.hooks_go_to(services.first.url)
         services.each_side_speaks("while they move")
-        until(lambda: services.log.read_text().count(THIRD) == 2)
+        until(lambda: services.share((20, 22, 22)), "until each has a third", seconds=20)
         services.each_side_speaks("after it")
         services.everything_arrives()
         until(lambda: services.are_received(third))
@@ -142,10 +145,9 @@ def test_nothing_is_lost_or_refused_by_an_upgrade_one_by_one_and_back(
 
 def replace(services: Services, one: Process, folder: Path) -> None:
     """Stop a service in good order and start its other version, while each side speaks."""
-    shared = services.log.read_text().count(HALF)
     one.process.terminate()
     services.each_side_speaks(f"while one becomes {folder.name}")
     one.process.wait(60)
     one.folder = folder
     one.start()
-    until(lambda: services.log.read_text().count(HALF) >= shared + 2, "until each has half again", seconds=20)
+    until(lambda: services.share((32, 32)), "until each has half again", seconds=20)

@@ -18,7 +18,7 @@ IDLE_SECONDS = 5.0
 SURE_SECONDS = 3.5
 """For so long after its last word to the server, a process can be sure of its shards. The rest is for calls under way."""
 STUCK_SECONDS = 6.0
-"""The others end a session that has kept the server waiting for so long in the middle of a statement: no limit of its own does."""
+"""The others end a session that keeps the server waiting for so long in the middle of a statement: no limit of its own does."""
 PREFERRED_SECONDS = 2.0
 """After a restart of the server, everybody gets back what it owned before others may claim it."""
 SESSION: dict[str, str | int] = {
