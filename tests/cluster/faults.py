@@ -171,7 +171,9 @@ async def cut(cluster: Cluster, found: Findings, times: int) -> None:
             cluster.proxy.refuse_data = text.encode()
         else:
             cluster.proxy.limit_data = (text.encode(), 0)
-        await _heard(cluster, found, [person], since)
+        cluster.crowd.is_answered(person)  # at once: another message would take its number
+        arrived = await cluster.clouds.arrival(person.number, text, since + HEARD_SECONDS)
+        found.recoveries.append(arrived - since)
         if cluster.proxy.refuse_data or cluster.proxy.limit_data:
             found.broken.append(f"the commit of {text!r} did not pass the proxy")
             cluster.proxy.refuse_data, cluster.proxy.limit_data = b"", None
