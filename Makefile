@@ -14,7 +14,7 @@ PARALLEL = -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-lowest cluster search bench bench-smoke check docs tables format lock clean
+.PHONY: help demo test test-lowest cluster faults search bench bench-smoke check docs tables format lock clean
 help:              ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -48,9 +48,11 @@ test: $(DEVELOP)   ## the test suite, without what `make cluster` runs
 test-lowest: $(LOWEST)/.ready ## the same with the lowest allowed dependencies (types and imports are checked by `make test` alone)
 	@$(LOWEST)/bin/python -m pytest $(PARALLEL) -m "not cluster" --ignore tests/typing --ignore tests/test_imports.py
 
-cluster: $(DEVELOP) ## three processes on one PostgreSQL are killed, frozen, cut off and restarted; ARGUMENTS="--conversations 10000 …"
+cluster: $(DEVELOP) ## what takes long with several processes on one PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster
-	@$(BIN)/python -m tests.cluster $(ARGUMENTS)
+
+faults: $(DEVELOP) ## everything fails while hundreds chat, on SQLite and on PostgreSQL; a table; ARGUMENTS="--outage 600 …"
+	@$(BIN)/python -m tests.hostile $(ARGUMENTS)
 
 search: $(DEVELOP) ## thousands of new examples for each property test
 	@$(BIN)/python -m pytest -n $(RUNNERS) --timeout 900 --hypothesis-profile=search $$(grep -rl '@given\|RuleBasedStateMachine' tests --include='test_*.py')

@@ -9,11 +9,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import urlsplit
 
 _WAIT_SECONDS = 45.0
 _STOP_SECONDS = 0.05
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+Disturbance = Literal["reset", "stick"]
+"""Half of what was being carried arrives and the connection breaks; or the connection is half open from then on."""
 
 
 @dataclass(eq=False)
@@ -35,6 +38,14 @@ class Proxy:
     target: tuple[str, int]
     slice_bytes: int = 0
     """slicer: what the server says arrives in pieces of so many bytes."""
+    drip_seconds: float = 0.0
+    """The pause after each of these pieces."""
+    latency_seconds: float = 0.0
+    """How long what either side says is under way."""
+    disturb: Callable[[bool], Disturbance | None] | None = None
+    """Asked for each piece that is carried, and told whether it is the server's."""
+    injected: int = 0
+    """How many connections were disturbed, and how many pieces on those that were not broken."""
     limit_data: tuple[bytes, int] | None = None
     """Of the answer to the next request that has these bytes in it, so many arrive and then the connection breaks."""
     refuse_data: bytes = b""
@@ -47,6 +58,11 @@ class Proxy:
     _open: set[_Connection] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
+    def calm(self) -> None:
+        """Disturb nothing any more. What is half open stays so."""
+        self.slice_bytes, self.drip_seconds, self.latency_seconds = 0, 0.0, 0.0
+        self.disturb, self.down, self.silent = None, False, False
+
     def reset_peer(self) -> int:
         """Reset every open connection. Returns their number."""
         return self._do(self._reset_all)
@@ -55,6 +71,7 @@ class Proxy:
         connections = list(self._open)
         for one in connections:
             _reset(one)
+        self.injected += len(connections)
         return len(connections)
 
     def timeout(self) -> int:
@@ -63,6 +80,7 @@ class Proxy:
         def stick() -> int:
             for one in self._open:
                 one.stuck = True
+            self.injected += len(self._open)
             return len(self._open)
 
         return self._do(stick)
@@ -74,6 +92,7 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(_WAIT_SECONDS)
 
     async def _serve(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        self.injected += self.down or self.silent
         if self.down:
             _reset_writer(client)
             return
@@ -107,20 +126,36 @@ class Proxy:
                     continue
                 if not from_server and self.refuse_data and self.refuse_data in data:
                     self.refuse_data = b""
+                    self.injected += 1
                     _reset(connection)
                     return
                 if not from_server and self.limit_data is not None and self.limit_data[0] in data:
                     connection.answer_bytes, self.limit_data = self.limit_data[1], None
+                    self.injected += 1
                 if from_server and connection.answer_bytes is not None:
                     sink.write(data[: connection.answer_bytes])
                     await sink.drain()
                     _reset(connection)
                     return
+                if self.latency_seconds:
+                    self.injected += not from_server
+                    await asyncio.sleep(self.latency_seconds)
+                disturbance = None if self.disturb is None else self.disturb(from_server)
+                self.injected += disturbance is not None
+                if disturbance == "stick":
+                    connection.stuck = True
+                    continue
+                if disturbance == "reset":
+                    sink.write(data[: len(data) // 2])
+                    await sink.drain()
+                    _reset(connection)
+                    return
                 size = self.slice_bytes if from_server and self.slice_bytes else len(data)
+                self.injected += from_server and self.drip_seconds > 0
                 for start in range(0, len(data), size):
                     sink.write(data[start : start + size])
                     await sink.drain()
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(self.drip_seconds)
         except (ConnectionError, OSError):
             return
         finally:

@@ -11,8 +11,8 @@ import psycopg
 
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger.postgresql.shards import shard_of
-from tests.cluster.clouds import Attempt, user_id
-from tests.cluster.members import BOT_ID, Member
+from tests.hostile.clouds import Attempt, user_id
+from tests.hostile.members import BOT_ID, Member
 
 Term = tuple[float, str]
 """Epoch seconds, and the member who owned a shard from then on."""

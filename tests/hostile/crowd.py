@@ -1,4 +1,4 @@
-"""The users and agents of a cluster, and the history that they remember.
+"""The users and agents of a house, and the history that they remember.
 
 A user's next hook is sent when the one before is answered, to any process that takes the connection, as through a load balancer.
 Two users of three are with an agent.
@@ -17,14 +17,17 @@ from dataclasses import dataclass, field, replace
 import aiohttp
 
 from botkit.testing.payloads import Payloads, User
-from tests.cluster.clouds import Clouds, email_of, user_id
-from tests.cluster.members import BOT_ID, Member
 from tests.faults.history import Violations, violations
+from tests.hostile.clouds import Clouds, email_of, user_id
+from tests.hostile.members import BOT_ID, Member
 
 AT_ONCE = 32
 """Hand-offs that begin at the same time."""
 HOOK_SECONDS = 15.0
 OPEN_SECONDS = 300.0
+RUN = 3
+"""So many messages one after the other, without a pause, are a run."""
+RUN_SHARE = 0.25
 _LOOK_SECONDS = 0.05
 
 
@@ -39,6 +42,8 @@ class Person:
     """What the agent has sent."""
     unconfirmed: set[str] = field(default_factory=set)
     """What was typed and not acknowledged."""
+    leaving: bool = False
+    """Its agent says nothing more."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a hook is being answered."""
 
@@ -50,6 +55,7 @@ class Crowd:
         clouds: both emulated sides.
         members: the processes.
         session: for the hooks.
+        origin: where the hooks say that the platform is.
         count: of the users.
         per_second: how many users send a message each second; an agent answers each.
         chance: decides who, when and where.
@@ -61,38 +67,55 @@ class Crowd:
         members: Sequence[Member],
         session: aiohttp.ClientSession,
         *,
+        origin: str,
         count: int,
         per_second: float,
         chance: random.Random,
     ) -> None:
         self.people = [Person(number, with_agent=number % 3 > 0) for number in range(count)]
+        self.repeated_hooks = 0.0
+        """The platform posts so many of all hooks a second time."""
+        self.injected = 0
+        """How many hooks were posted a second time."""
         self._clouds = clouds
         self._members = members
         self._session = session
         self._pause_seconds = count / per_second
         self._chance = chance
         self._tokens = {member.name: member.token() for member in members}
-        self._payloads = Payloads(
-            bot=BOT_ID, origin=clouds.platform_url, first_request_id=int(time.time() * 1000)
-        )
+        self._payloads = Payloads(bot=BOT_ID, origin=origin, first_request_id=int(time.time() * 1000))
         self._number = 0
         self._silent = asyncio.Event()
 
     async def arrive(self) -> None:
-        """Hand those over who want an agent, and wait until all are listened to."""
-        waiting = iter([one for one in self.people if one.with_agent])
+        """Hand those over who want an agent and have none, and wait until all are listened to."""
+        await self.arrive_again()
+        self._clouds.forget()
+
+    async def arrive_again(self) -> None:
+        """The same, and keep the histories."""
+        alone = [one for one in self.people if one.with_agent and not self.is_helped(one)]
+        waiting = iter(alone)
 
         async def hand_over() -> None:
             for person in waiting:
+                self._clouds.given_back.discard(person.number)
                 body = self._payloads.agent_transfer(user=_user(person.number))
                 await self._post("on_agent_transfer", body, self._members)
 
         await asyncio.gather(*(hand_over() for _ in range(AT_ONCE)))
-        await self.until_listened_to([one.number for one in self.people if one.with_agent], OPEN_SECONDS)
-        self._clouds.forget()
+        took = await self.until_listened_to([one.number for one in alone], OPEN_SECONDS)
+        if took >= OPEN_SECONDS:
+            raise RuntimeError("not everybody has got an agent")
+        for one in self.people:
+            one.leaving = False
+
+    def is_helped(self, person: Person) -> bool:
+        """Whether an agent is with this user, as both sides know."""
+        return person.number not in self._clouds.given_back and self._clouds.helped(person.number)
 
     async def chat(self) -> None:
-        """Everybody sends messages at random times, until cancelled or `be_quiet`."""
+        """Everybody sends messages at random times, until cancelled or `fall_silent`."""
         self._silent.clear()
         async with asyncio.TaskGroup() as group:
             for person in self.people:
@@ -105,9 +128,11 @@ class Crowd:
     async def _chat(self, person: Person) -> None:
         await self._pause(self._chance.uniform(0, self._pause_seconds))
         while not self._silent.is_set():
-            await self.types(person)
-            self.is_answered(person)
-            await self._pause(self._chance.uniform(0.5, 1.5) * self._pause_seconds)
+            run = RUN if self._chance.random() < RUN_SHARE else 1
+            for _ in range(run):
+                await self.types(person)
+                self.is_answered(person)
+            await self._pause(self._chance.uniform(0.5, 1.5) * run * self._pause_seconds)
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -118,13 +143,16 @@ class Crowd:
         async with person.turn:
             self._number += 1
             text = f"{person.number} typed {self._number}."
-            body = self._payloads.user_message(
-                text, user=_user(person.number), agent_transfer=person.with_agent
-            )
+            with_agent = person.with_agent and person.number not in self._clouds.given_back
+            body = self._payloads.user_message(text, user=_user(person.number), agent_transfer=with_agent)
             person.typed.append(text)
             person.unconfirmed.add(text)
             if await self._post("on_user_message", body, members or self._members):
                 person.unconfirmed.discard(text)
+            if self.repeated_hooks and self._chance.random() < self.repeated_hooks:
+                self.injected += 1
+                if await self._post("on_user_message", body, members or self._members):
+                    person.unconfirmed.discard(text)
             return text
 
     async def is_heard(self, person: Person, since: float, seconds: float) -> float | None:
@@ -142,7 +170,7 @@ class Crowd:
 
     def is_answered(self, person: Person) -> str:
         """The user's agent sends a message, if there is one."""
-        if not person.with_agent:
+        if not person.with_agent or person.leaving or not self.is_helped(person):
             return ""
         text = self.next_text(person)
         self._number += 1
@@ -208,6 +236,20 @@ class Crowd:
             out_of_order=to_agent.out_of_order + to_user.out_of_order,
         )
 
+    def accounted(self, person: Person) -> Violations:
+        """The same if the agent session may have ended: what was typed reached the agents or the bot, or was quoted back."""
+        clouds, number = self._clouds, person.number
+        arrived, passed, quoted = clouds.arrived(number), clouds.passed[number], clouds.quoted_back(number)
+        known = {*arrived, *passed, *(line for text in quoted for line in text.split("\n"))}
+        to_agent, to_bot = (self._of_user(person, seen) for seen in (arrived, passed))
+        to_user = violations(person.said, clouds.shown[number])
+        return Violations(
+            lost=tuple(text for text in person.typed if text not in known and text not in person.unconfirmed)
+            + to_user.lost,
+            repeated=to_agent.repeated + to_bot.repeated + to_user.repeated,
+            out_of_order=to_agent.out_of_order + to_bot.out_of_order + to_user.out_of_order,
+        )
+
     def _of_user(self, person: Person, seen: Sequence[str]) -> Violations:
         """A hook that was not acknowledged may arrive later than the next one, which was sent without knowing."""
         doubtful = person.unconfirmed
@@ -218,6 +260,10 @@ class Crowd:
     def messages(self) -> int:
         """How many were sent in both directions."""
         return sum(len(one.typed) + len(one.said) for one in self.people)
+
+    def ended(self) -> int:
+        """How many are with no agent any more."""
+        return sum(one.with_agent and one.number in self._clouds.given_back for one in self.people)
 
     def forget(self) -> None:
         """Begin new histories."""

@@ -1,14 +1,15 @@
-"""The processes of a cluster: `botkit serve`, each with a configuration of its own, on one database."""
+"""The processes of a house: `botkit serve`, each with a configuration of its own, on one store."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,10 +18,14 @@ import jwt
 
 from botkit.testing.serving import free_ports
 from tests.faults.services import metric
+from tests.hostile.controls import Controls
 
 BOT_ID = "st-11111111-2222-5333-8444-555555555555"
 SECRET = "a secret of the cluster, at least thirty-two bytes long"
 START_SECONDS = 90.0
+STOP_SECONDS = 30.0
+CALL_SECONDS = 5
+"""The time limit of a call: a black hole is noticed after it."""
 ROOT = Path(__file__).resolve().parents[2]
 _DUPLICATES = "botkit_possible_duplicates_total"
 
@@ -31,11 +36,20 @@ class Member:
     Args:
         name: of the member; the client id of its JWT app ends with it.
         folder: for its configuration and its log.
-        store: the store's URL.
+        store: the store's URL; empty for a file in its folder.
         system: the section of the agent system.
+        patches: what is changed in the program beside clock and crashes, see `patches`.
     """
 
-    def __init__(self, name: str, folder: Path, *, store: str, system: Mapping[str, object]) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        *,
+        store: str,
+        system: Mapping[str, object],
+        patches: Sequence[str] = (),
+    ) -> None:
         self.name = name
         self.client_id = f"cs-{name}"
         self.port = free_ports(1)
@@ -47,9 +61,15 @@ class Member:
         self.cut_off = False
         """Whether it cannot reach the database."""
         self._counted = 0.0
+        """What its former processes had counted."""
+        self._seen = 0.0
+        """What its newest process had counted when it was last asked."""
         self._configuration = _configure(folder / name, self.client_id, store, system)
-        self._log = self._configuration.parent / "serve.log"
-        self._session: aiohttp.ClientSession | None = None
+        self.folder = self._configuration.parent
+        path = self.folder / "controls"
+        self.controls = Controls(path)
+        self._patches = [f"stepped-clock={path}", f"chosen-crash={path}", "short-silence", *patches]
+        self._log = self.folder / "serve.log"
 
     @property
     def up(self) -> bool:
@@ -64,8 +84,9 @@ class Member:
 
     def spawn(self) -> None:
         """Start it; it may not be ready."""
+        self._counted, self._seen = self._counted + self._seen, 0.0
         with self._log.open("ab") as log:
-            self.process = _run(self._configuration, self.port, log)
+            self.process = _run(self._configuration, self.port, log, self._patches)
         self.pids.append(self.process.pid)
 
     async def ready(self, session: aiohttp.ClientSession) -> None:
@@ -86,10 +107,17 @@ class Member:
 
     async def kill(self, session: aiohttp.ClientSession) -> None:
         """kill -9, with its counter read before."""
-        self._counted = await self.possible_duplicates(session)
+        await self.possible_duplicates(session)
         self._signal(signal.SIGKILL)
         assert self.process is not None
         self.process.wait(10)
+
+    async def terminate(self, session: aiohttp.ClientSession) -> None:
+        """SIGTERM, with its counter read before; wait until it has ended."""
+        await self.possible_duplicates(session)
+        self._signal(signal.SIGTERM)
+        assert self.process is not None
+        await asyncio.to_thread(self.process.wait, STOP_SECONDS)
 
     def freeze(self) -> None:
         """Let it stand still."""
@@ -113,9 +141,13 @@ class Member:
                 self.process.wait(10)
 
     async def possible_duplicates(self, session: aiohttp.ClientSession) -> float:
-        """What it has counted so far, with its processes that were killed."""
-        async with session.get(f"{self.url}/metrics") as response:
-            return self._counted + metric(await response.text(), _DUPLICATES)
+        """What it has counted so far, with its processes that are gone; of one that does not answer, what was last seen."""
+        try:
+            async with session.get(f"{self.url}/metrics") as response:
+                self._seen = metric(await response.text(), _DUPLICATES)
+        except (aiohttp.ClientError, TimeoutError):
+            pass
+        return self._counted + self._seen
 
     def last_words(self) -> str:
         """The end of its log."""
@@ -126,32 +158,40 @@ class Member:
         self.process.send_signal(number)
 
 
-def _run(configuration: Path, port: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "botkit", "serve", "--config", str(configuration), "--port", str(port)]
-    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+def _run(configuration: Path, port: int, log: IO[bytes], patches: Sequence[str]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.hostile.patches", "serve"]
+    command += ["--config", str(configuration), "--port", str(port)]
+    environment = os.environ | {"BOTKIT_TEST_PATCHES": " ".join(patches)}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+    )
 
 
 def _configure(folder: Path, client_id: str, store: str, system: Mapping[str, object]) -> Path:
     bot = {
         "version": 1,
-        "bot": {"id": BOT_ID, "name": "Cluster"},
+        "bot": {"id": BOT_ID, "name": "Hostile"},
         "kore": {
             "client_id": client_id,
             "client_secret": SECRET,
             "callback_hosts": ["127.0.0.1"],
-            # On a busy machine the platform's answer must not come after the time-out: it would count as a repetition.
-            "timeout": "15s",
+            "timeout": f"{CALL_SECONDS}s",
         },
-        "agents": {"default": "salesforce", "systems": {"salesforce": dict(system)}},
+        "agents": {
+            "default": "salesforce",
+            "systems": {"salesforce": {**system, "timeout": f"{CALL_SECONDS}s"}},
+        },
+        # No outage here is given up; and what waits for its next attempt does not make a row long.
+        "delivery": {"give_up_after": "2h", "slowest_retry": "5s"},
     }
     server = {
         "version": 1,
-        "store": {"url": store},
+        "store": {"url": store or f"sqlite:///{folder / 'botkit.db'}"},
         "security": {"insecure_http": True},
         "bots": ["bots/*.yaml"],
     }
     (folder / "bots").mkdir(parents=True)
-    (folder / "bots" / "cluster.yaml").write_text(json.dumps(bot))
+    (folder / "bots" / "hostile.yaml").write_text(json.dumps(bot))
     path = folder / "botkit.yaml"
     path.write_text(json.dumps(server))
     return path

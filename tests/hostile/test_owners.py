@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cluster.owners import (
+from tests.hostile.owners import (
     IN_FLIGHT_SECONDS,
     MOST_FINISHED,
     attempts_of_others,

@@ -1,0 +1,190 @@
+"""A house: processes on one store between both emulated sides, with everybody's conversation open.
+
+With SQLite it has one process, with PostgreSQL three. Each link goes through a proxy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import aiohttp
+
+from botkit.ledger.postgresql.shards import SHARDS
+from tests.faults.proxy import Proxy, running_proxy
+from tests.hostile.clouds import Clouds
+from tests.hostile.crowd import HOOK_SECONDS, Crowd, Person
+from tests.hostile.members import Member
+from tests.hostile.owners import Owners, shard_of_user
+from tests.postgresql import Server
+
+StoreName = Literal["SQLite", "PostgreSQL"]
+NAMES = ("one", "two", "three")
+SETTLE_SECONDS = 30.0
+
+
+@dataclass
+class House:
+    """Everything that a fault may touch."""
+
+    store: StoreName
+    members: Sequence[Member]
+    clouds: Clouds
+    crowd: Crowd
+    session: aiohttp.ClientSession
+    chance: random.Random
+    platform_link: Proxy
+    salesforce_links: Sequence[Proxy]
+    store_links: Sequence[Proxy] = ()
+    """Of PostgreSQL, one for each member."""
+    server: Server | None = None
+    owners: Owners | None = None
+    _links: list[Proxy] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._links = [self.platform_link, *self.salesforce_links, *self.store_links]
+
+    @property
+    def injected(self) -> int:
+        """How many faults were injected so far, without those of processes and stores."""
+        return self.clouds.injected + self.crowd.injected + sum(link.injected for link in self._links)
+
+    @property
+    def database(self) -> Path:
+        """SQLite's file."""
+        return self.members[0].folder / "botkit.db"
+
+    async def settled(self) -> None:
+        """Wait until every process is ready; with PostgreSQL, also until every shard has an owner and every member its share."""
+        for member in self.members:
+            await member.ready(self.session)
+        if self.owners is None:
+            return
+        share = SHARDS // len(self.members)
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            held = list((await asyncio.to_thread(self.owners.now)).values())
+            if len(held) == SHARDS and all(held.count(one.name) >= share - 1 for one in self.members):
+                return
+            await asyncio.sleep(0.2)
+        raise RuntimeError(f"the shards are not shared out: {held}")
+
+    async def belonging_to(self, member: Member) -> list[Person]:
+        """Those whose conversations this member has."""
+        if self.owners is None:
+            return list(self.crowd.people)
+        held = await asyncio.to_thread(self.owners.now)
+        return [one for one in self.crowd.people if held.get(shard_of_user(one.number)) == member.name]
+
+    async def possible_duplicates(self) -> float:
+        """What all processes have counted so far."""
+        return sum([await member.possible_duplicates(self.session) for member in self.members])
+
+    def calm(self) -> None:
+        """End every fault of the far sides, the links, the clock and the store's file."""
+        self.clouds.calm()
+        self.crowd.repeated_hooks = 0.0
+        for member in self.members:
+            member.controls.set()
+        for link in self._links:
+            link.calm()
+
+
+@asynccontextmanager
+async def open_house(
+    store: StoreName,
+    folder: Path,
+    *,
+    conversations: int,
+    per_second: float,
+    chance: random.Random,
+    patches: Sequence[str] = (),
+) -> AsyncIterator[House]:
+    """A house whose processes are ready, with everybody's conversation open.
+
+    Args:
+        store: where its processes keep what they know.
+        folder: for configurations, logs and SQLite's file.
+        conversations: the users; two of three are with an agent.
+        per_second: how many users send a message each second.
+        chance: decides everything that is not given.
+        patches: what is changed in the processes, beside clock and store, which the faults need.
+    """
+    names = NAMES if store == "PostgreSQL" else NAMES[:1]
+    async with AsyncExitStack() as stack:
+        clouds = Clouds()
+        await clouds.start(names)
+        stack.push_async_callback(clouds.close)
+        server = Server() if store == "PostgreSQL" else None
+        if server is not None:
+            stack.callback(server.close)
+            server.start()
+        platform_link = stack.enter_context(running_proxy(clouds.platform_url))
+        salesforce_links = [
+            stack.enter_context(running_proxy(clouds.salesforce_urls[name])) for name in names
+        ]
+        store_links = [
+            stack.enter_context(running_proxy(f"http://127.0.0.1:{server.port}"))
+            for _ in names
+            if server is not None
+        ]
+        members = [
+            Member(
+                name,
+                folder,
+                store="" if server is None else _through(server, store_links[number]),
+                system=clouds.system(salesforce_links[number].url),
+                patches=patches,
+            )
+            for number, name in enumerate(names)
+        ]
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=HOOK_SECONDS),
+            )
+        )
+        for member in members:
+            stack.callback(member.stop)
+            member.spawn()
+        for member in members:
+            await member.ready(session)
+        owners = None
+        if server is not None:
+            owners = Owners(server.url, members)
+            owners.keep_log()
+        crowd = Crowd(
+            clouds,
+            members,
+            session,
+            origin=platform_link.url,
+            count=conversations,
+            per_second=per_second,
+            chance=chance,
+        )
+        house = House(
+            store,
+            members,
+            clouds,
+            crowd,
+            session,
+            chance,
+            platform_link,
+            salesforce_links,
+            store_links,
+            server,
+            owners,
+        )
+        await house.settled()
+        await crowd.arrive()
+        yield house
+
+
+def _through(server: Server, link: Proxy) -> str:
+    return server.url.replace(f":{server.port}/", f":{link.url.rpartition(':')[2]}/")
