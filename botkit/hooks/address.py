@@ -4,13 +4,13 @@ The platform gives full URLs, which are used unchanged (docs/protocols/kore-xo-b
 `baseUrl` and `requestId` (2.3), and these from a URL that is present. Parsing reads the top level only: `channel` and `context`
 stay bytes until they are needed, and the URLs of less frequent calls are read when such a call is made.
 
-The sender of a hook names the URLs that BotKit calls with the bot's signature. So `check_urls` compares their hosts with the
-configured ones before a hook is accepted; the carriers of the calls check again.
+The sender of a hook names the URLs that BotKit calls with the bot's signature. So `check_urls` checks them before a hook is
+accepted, given and derived ones, as the carriers of the calls do again: a call that would be refused belongs to no accepted hook.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, Self
 from urllib.parse import quote, unquote
@@ -18,11 +18,15 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from botkit.errors import CallRefused, HookInvalid, HookNotJson, HostNotAllowed
+from botkit.handoff.attributes import as_text
 from botkit.handoff.record import Record
 from botkit.hooks.payload import ABSENT, AllCallUrls, CallUrls, Channel, Context, Payload, S, read
 from botkit.http import lenient_json
 from botkit.http.hosts import AllowedHosts
 from botkit.http.values import Forwarding
+
+MAX_REQUEST_ID: Final = 64
+"""The platform's are milliseconds since 1970 (docs/protocols/kore-xo-botkit.md, 2.3): 13 digits. Keys and URLs contain them."""
 
 
 class _Envelope(CallUrls, frozen=True):
@@ -110,7 +114,8 @@ class Address(Record, frozen=True):
         if raw[:1] == b'"':
             return str(lenient_json.decoded(raw))
         if raw and raw[:1] in b"-0123456789":
-            return raw.decode()
+            # A longer spelling is not the platform's; the number itself may be short.
+            return raw.decode() if len(raw) <= MAX_REQUEST_ID else as_text(lenient_json.decoded(raw))
         for url in (self._envelope.send_user_message_url, self._envelope.send_bot_message_url):
             if url is not None and url.count("/") > 3:
                 return unquote(url.rpartition("/")[2])
@@ -119,16 +124,7 @@ class Address(Record, frozen=True):
     @property
     def base_url(self) -> str:
         """``https://{host}/api/botsdk/stream/{botId}``, given or cut from a send URL."""
-        if base := self._envelope.base_url:
-            return base.rstrip("/")
-        for url, verb in (
-            (self._envelope.send_user_message_url, "sendUserMessage"),
-            (self._envelope.send_bot_message_url, "sendBotMessage"),
-        ):
-            before, found, _ = (url or "").rpartition(f"/{verb}/")
-            if found:
-                return before
-        return ""
+        return _base_of(self._envelope)
 
     def url(self, call: str) -> str:
         """The URL of a call: given or derived, else empty."""
@@ -139,6 +135,10 @@ class Address(Record, frozen=True):
         if member:
             url = getattr(self._envelope if member in _ENVELOPE_FIELDS else self._details, member)
         return url or (self._derived(verb) if verb else "")
+
+    def derived_urls(self) -> Iterator[str]:
+        """Every URL that can be derived from `baseUrl` and `requestId`."""
+        return (url for _, verb, _ in CALL_URLS.values() if verb and (url := self._derived(verb)))
 
     @property
     def channel_type(self) -> str:
@@ -208,6 +208,20 @@ class Address(Record, frozen=True):
         return f"{base}/{verb}/{quote(request_id, safe='')}" if base and request_id else ""
 
 
+def _base_of(urls: CallUrls) -> str:
+    """See `Address.base_url`."""
+    if base := (urls.base_url or "").rstrip("/"):
+        return base
+    for url, verb in (
+        (urls.send_user_message_url, "sendUserMessage"),
+        (urls.send_bot_message_url, "sendBotMessage"),
+    ):
+        before, found, _ = (url or "").rpartition(f"/{verb}/")
+        if found:
+            return before
+    return ""
+
+
 def missing_url(call: str) -> str:
     """The detail of the error when `Address.url` is empty."""
     source = CALL_URLS.get(call)
@@ -234,10 +248,13 @@ def check_urls(
         HookNotJson: the payload cannot be read.
     """
     try:
-        base = payload.base_url
-        checked = hosts.check_base(base, what="accept a hook") if base else ""
         for url in payload.call_urls:
-            if url and not (checked and url.startswith(checked)):
+            if url:
+                hosts.check(url, what="accept a hook")
+        if base := _base_of(payload):
+            hosts.check_base(base, what="accept a hook")
+        if not payload.request_id:  # It is cut from a URL, so its length has no limit of its own.
+            for url in _parsed(body, bot_id, component_id).derived_urls():
                 hosts.check(url, what="accept a hook")
     except HostNotAllowed as error:
         see = "" if error.fix else "; see kore.callback_hosts"
@@ -246,14 +263,17 @@ def check_urls(
         ) from error
     if not needed_call or getattr(payload, member := CALL_URLS[needed_call].member):
         return
-    try:
-        address = Address.parse(body, bot_id=bot_id, component_id=component_id)
-    except CallRefused as error:
-        raise HookNotJson from error
-    if not address.url(needed_call):
+    if not _parsed(body, bot_id, component_id).url(needed_call):
         raise HookInvalid(
             f"{_camel_case(member)} is missing, and cannot be derived from baseUrl and requestId"
         )
+
+
+def _parsed(body: bytes, bot_id: str, component_id: str) -> Address:
+    try:
+        return Address.parse(body, bot_id=bot_id, component_id=component_id)
+    except CallRefused as error:
+        raise HookNotJson from error
 
 
 def forwarding(payload: Payload, call: str, *, component_id: str) -> Forwarding | None:

@@ -12,17 +12,16 @@ from botkit.errors import HookInvalid
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import AgentTransfer, Attachment, Choice, PlatformHookEvent, UserMessage
 from botkit.handoff.record import Record
-from botkit.hooks.address import check_urls, forwarding
+from botkit.hooks.address import MAX_REQUEST_ID, check_urls, forwarding
 from botkit.hooks.authentication import Authentication
 from botkit.hooks.events import Arrival, HookEvent, agent_transfer, hook_event
 from botkit.hooks.identity import identity
 from botkit.hooks.paths import HookPath
 from botkit.hooks.payload import Payload, parse
 from botkit.http.hosts import AllowedHosts
+from botkit.http.network import DIRECT, Network
 from botkit.ledger.interface import HookBody, Input
 
-MAX_REQUEST_ID = 64
-"""The platform's are milliseconds since 1970 (docs/protocols/kore-xo-botkit.md, 2.3): 13 digits. Keys and URLs contain them."""
 _TOO_LARGE_REQUEST_ID = 10**MAX_REQUEST_ID
 
 
@@ -88,12 +87,17 @@ class HookParser:
     """Reads the hooks of one bot, and of the bots that are linked to it: they count as its own."""
 
     def __init__(
-        self, bot: BotSettings, *, insecure_http: bool, new_id: Callable[[], str] = new_uuid4
+        self,
+        bot: BotSettings,
+        *,
+        insecure_http: bool,
+        network: Network = DIRECT,
+        new_id: Callable[[], str] = new_uuid4,
     ) -> None:
         self.bot = bot
         self.authentication = Authentication(bot.kore)
         self._bot_ids = frozenset({bot.id, *bot.linked})
-        self._hosts = AllowedHosts(bot.kore.callback_hosts, insecure_http=insecure_http)
+        self._hosts = AllowedHosts(bot.kore.callback_hosts, insecure_http=insecure_http, network=network)
         self._keeps_payloads = bot.kore.keep_payloads
         self._new_id = new_id
 

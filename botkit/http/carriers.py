@@ -42,7 +42,7 @@ class SyncTransport:
         network: Network = DIRECT,
     ) -> None:
         self._network = network
-        self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
+        self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http, network=network)
         self._session = requests.Session()
         # Otherwise a .netrc entry for the host would replace the Authorization header.
         self._session.trust_env = False

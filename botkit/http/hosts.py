@@ -1,8 +1,9 @@
-"""The hosts that BotKit may call: one strict parser of a URL's origin, for hooks, requests and carriers.
+"""The URLs that BotKit may call: one strict check of host, form and length, for hooks, requests and carriers.
 
 A hook's payload names the URLs that BotKit calls, and an attacker who can post a hook could name any. So only configured hosts
 are called. Everything that two URL parsers could read differently (userinfo, backslashes, fragments, blanks,
-percent-encoded or non-ASCII hosts) is refused, not repaired.
+percent-encoded or non-ASCII hosts) is refused, not repaired. Hooks are accepted by the same check as the calls that answer them,
+so that no call of an accepted hook is refused.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 from botkit.errors import CallError, HostNotAllowed
+from botkit.http import addresses
+from botkit.http.network import Network
 from botkit.http.values import Response
 
 _AFTER_ORIGIN = re.compile(r"[/?][!-\"$-\[\]-~]*")  # printable ASCII without '#' and '\'
@@ -24,11 +27,12 @@ _URL = re.compile(
 )
 _SHORTEST_ORIGIN = len("http://a")
 _HOST_AND_PORT = re.compile(r"(.+?)\.?(:[0-9]+)?")
-_SLASHES_OF_ORIGIN = 2
 _DEFAULT_PORT = {"http": "80", "https": "443"}
 _REMEMBERED = 256
 """Max origins, folders and bases that are remembered, each. Above it they are forgotten, so that nobody can fill the memory."""
 _MAX_URL = 4_000
+_MAX_EXTENSION = 1_000
+"""What may follow a base: a call's name, and a requestId of 64 characters, each of which is twelve when it is encoded."""
 
 
 class AllowedHosts:
@@ -38,17 +42,22 @@ class AllowedHosts:
         hosts: ``host`` or ``host:port``; a bare host means the scheme's default port, or any port when
             `insecure_http` is on. None allows every host (the other rules still hold).
         insecure_http: allow ``http://``, for loopback demos and tests.
+        network: refuse also the hosts to which the carriers make no connection: those on this machine and its link, unless
+            `insecure_http` is on or a proxy is on the way. Without it they are not looked for.
     """
 
-    __slots__ = ("_any_host", "_bases", "_folders", "_hosts", "_insecure_http", "_known")
+    __slots__ = ("_any_host", "_bases", "_folders", "_hosts", "_insecure_http", "_known", "_network")
 
-    def __init__(self, hosts: Iterable[str] | None, *, insecure_http: bool = False) -> None:
+    def __init__(
+        self, hosts: Iterable[str] | None, *, insecure_http: bool = False, network: Network | None = None
+    ) -> None:
         self._any_host = hosts is None
         self._hosts = frozenset(_canonical(host) for host in hosts or ())
         self._insecure_http = insecure_http
+        self._network = None if insecure_http else network
         self._known: set[str] = set()
         self._folders: set[str] = set()
-        self._bases: dict[str, str] = {}
+        self._bases: set[str] = set()
 
     def check(self, url: str, *, what: str) -> None:
         """Return if `url` may be called.
@@ -66,24 +75,15 @@ class AllowedHosts:
         if len(folder) >= len(origin):
             _remember(self._folders, folder)
 
-    def check_base(self, base: str, *, what: str) -> str:
-        """Check a URL that other URLs extend. There are few, so it is remembered.
-
-        Returns:
-            The text with which URLs begin that need no check of their own: what follows a whole path segment cannot change the
-            host. Empty if the base has no path.
+    def check_base(self, base: str, *, what: str) -> None:
+        """Return if each URL may be called that extends `base` by a path. There are few bases, so they are remembered.
 
         Raises:
             HostNotAllowed: as `check`.
         """
-        extended = self._bases.get(base)
-        if extended is None:
-            self.check(base, what=what)
-            extended = f"{base}/" if base.count("/") > _SLASHES_OF_ORIGIN else ""
-            if len(self._bases) >= _REMEMBERED:
-                self._bases.clear()
-            self._bases[base] = extended
-        return extended
+        if base not in self._bases:
+            self.check(f"{base}/{'x' * _MAX_EXTENSION}", what=what)
+            _remember(self._bases, base)
 
     def allows(self, url: str) -> bool:
         """Whether `check` would pass."""
@@ -97,10 +97,20 @@ class AllowedHosts:
         """Check a URL, and remember its origin, which is returned."""
         match = _URL.fullmatch(url) if len(url) <= _MAX_URL else None
         if match is None:
-            fix = "correct the address: https://host/path, without user, blanks, backslashes or a fragment"
+            fix = (
+                f"correct the address: https://host/path in at most {_MAX_URL:,} ASCII characters, without user, blanks, "
+                "backslashes or a fragment"
+            )
             raise HostNotAllowed(what, detail="not a plain http(s) URL", fix=fix)
         if (origin := match["origin"]) not in self._known:
-            self._check_origin(match["scheme"].lower(), _canonical(match["host"]), match["port"], what)
+            host = _canonical(match["host"])
+            self._check_origin(match["scheme"].lower(), host, match["port"], what)
+            if (
+                self._network is not None
+                and addresses.names_this_machine(host)
+                and not self._network.proxy_of(url)
+            ):
+                raise named_host(addresses.refused(what, host, host), url)
             _remember(self._known, origin)
         return origin
 

@@ -139,7 +139,7 @@ class Service:
         self._gateways = {
             bot_id: BotGateway(
                 bot_id=bot_id,
-                parser=HookParser(bot, insecure_http=insecure),
+                parser=HookParser(bot, insecure_http=insecure, network=settings.network),
                 reader=PlatformReader(
                     bot,
                     insecure_http=insecure,

@@ -217,6 +217,16 @@ def test_a_foreign_callback_host_gets_400_with_its_name(stage: Stage) -> None:
     assert "evil.example" in message
 
 
+@pytest.mark.parametrize("end", ["15 01", "1#2", "ü", "x" * 4_001])
+def test_a_url_that_could_not_be_called_gets_400(stage: Stage, end: str) -> None:
+    payload = user_message()
+    payload["sendBotMessageUrl"] = f"{payload['baseUrl']}/sendBotMessage/{end}"
+    answer = stage.call(as_body(payload))
+    assert answer.status == 400
+    assert answer.error[0].startswith("Callback URL refused: not a plain http(s) URL")
+    assert stage.inputs == []
+
+
 def test_a_missing_url_gets_400(stage: Stage) -> None:
     answer = stage.call(as_body({"requestId": 1, "message": "hi", "channel": {"from": "u-1"}}))
     assert answer.status == 400

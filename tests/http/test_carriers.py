@@ -200,6 +200,20 @@ async def test_the_calls_to_one_host_are_limited(server: Server, base: str) -> N
         assert len(server.connections) == 2
 
 
+async def test_the_spellings_of_a_host_share_its_turns(base: str) -> None:
+    port = base.rpartition(":")[2]
+    async with CurlTransport(allowed_hosts=None, insecure_http=True) as carrier:
+        for place in (
+            "localhost:{}/ok",
+            "LOCALHOST:{}/ok",
+            "LocalHost:{}/ok",
+            "localhost:{}?/ok",
+            "localhost:{}?a=/ok",
+        ):
+            await carrier.send(Request("get", "GET", f"http://{place.format(port)}"))
+        assert len(carrier._turns) == 1
+
+
 async def test_a_call_that_waits_too_long_for_its_turn_is_unreachable(base: str) -> None:
     async with CurlTransport(allowed_hosts=None, insecure_http=True, calls_per_host=1) as carrier:
         first = asyncio.create_task(carrier.send(Request("get", "GET", f"{base}/slow", timeout_seconds=10)))

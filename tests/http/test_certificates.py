@@ -320,6 +320,35 @@ def test_a_name_that_leads_to_this_machine_is_called_again_later(
     assert "security.insecure_http" in failed.value.fix
 
 
+async def test_a_name_that_leads_to_this_machine_for_a_moment_is_looked_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    prepare = Outgoing.prepare
+    answers = [["+platform.example:443:127.0.0.1"]]
+
+    def answered_once(outgoing: Outgoing, curl: pycurl.Curl) -> None:
+        prepare(outgoing, curl)
+        if answers:
+            curl.setopt(
+                pycurl.RESOLVE, answers.pop()
+            )  # With +, libcurl forgets it like an answer of a name server.
+
+    monkeypatch.setattr(Outgoing, "prepare", answered_once)
+    monkeypatch.setattr("botkit.http.curl.options.NAME_SECONDS", 1)
+    async with CurlTransport(allowed_hosts=None) as carrier:
+
+        async def leads_here() -> bool:
+            request = Request("call", "GET", "https://platform.example/", timeout_seconds=0.2)
+            with pytest.raises(Unreachable) as failed:
+                await carrier.send(request)
+            return "leads to 127.0.0.1" in failed.value.detail
+
+        assert await leads_here()
+        async with asyncio.timeout(20):
+            while await leads_here():  # noqa: ASYNC110 - nothing tells when libcurl has forgotten it
+                await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize("network", [DIRECT, Network(proxy=parse_proxy("http://192.0.2.1:1"))])
 async def test_a_machine_without_free_descriptors_is_named(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], network: Network

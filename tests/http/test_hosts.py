@@ -8,8 +8,12 @@ from hypothesis import strategies as st
 
 from botkit.errors import HostNotAllowed
 from botkit.http.hosts import AllowedHosts
+from botkit.http.network import DIRECT, Network, parse_exemption, parse_proxy
 
-HOSTS = AllowedHosts(["bots.kore.ai", "onprem.example:8443", "[::1]:9000"])
+HOSTS = AllowedHosts(
+    ["bots.kore.ai", "onprem.example:8443", "[2001:db8::1]:9000", "127.0.0.1", "localhost:9000"],
+    network=DIRECT,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +27,7 @@ HOSTS = AllowedHosts(["bots.kore.ai", "onprem.example:8443", "[::1]:9000"])
         "https://bots.kore.ai:443/a",
         "https://bots.kore.ai:0443/a",
         "https://onprem.example:8443/a",
-        "https://[::1]:9000/a",
+        "https://[2001:db8::1]:9000/a",
     ],
 )
 def test_a_configured_host_is_allowed(url: str) -> None:
@@ -62,6 +66,8 @@ def test_a_configured_host_is_allowed(url: str) -> None:
         "https://onprem.example/a",
         "https:///a",
         "https://bots.kore.ai/" + "a" * 5_000,
+        "https://127.0.0.1/a",
+        "https://localhost:9000/a",
     ],
 )
 def test_everything_else_is_refused(url: str) -> None:
@@ -114,14 +120,30 @@ def test_after_a_good_call_the_folder_does_not_let_another_url_through() -> None
     assert not hosts.allows("https://bots.kore.ai/stream/sendUserMessage/" + "1" * 5_000)
 
 
-def test_a_base_gives_the_beginning_of_the_urls_that_extend_it() -> None:
+@pytest.mark.parametrize("end", ["", "?x=1", "/stream", "/" + "a" * 2_900])
+def test_a_base_is_checked_with_what_may_follow_it(end: str) -> None:
     hosts = AllowedHosts(["bots.kore.ai"])
     for _ in range(2):
-        assert hosts.check_base("https://bots.kore.ai/stream", what="call") == "https://bots.kore.ai/stream/"
-        # Text after a bare host could be another host: https://bots.kore.ai.evil.example/.
-        assert hosts.check_base("https://bots.kore.ai", what="call") == ""
+        hosts.check_base(f"https://bots.kore.ai{end}", what="call")
+        hosts.check(f"https://bots.kore.ai{end}/extendcallid/" + "%F0%90%8D%88" * 64, what="call")
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "https://evil.example",
+        "https://bots.kore.ai/a b",
+        "https://bots.kore.ai/" + "a" * 3_500,
+        "https:/",
+        "/",
+        "x",
+    ],
+)
+def test_a_base_is_refused_if_a_url_that_extends_it_would_be(base: str) -> None:
+    hosts = AllowedHosts(["bots.kore.ai", "clearagentsession"])
+    for _ in range(2):
         with pytest.raises(HostNotAllowed):
-            hosts.check_base("https://evil.example/stream", what="call")
+            hosts.check_base(base, what="call")
 
 
 def test_few_origins_folders_and_bases_are_remembered() -> None:
@@ -138,6 +160,13 @@ def test_insecure_http_lets_plain_http_and_any_port_of_a_bare_host_through() -> 
     assert hosts.allows("http://127.0.0.1:54321/a")
     assert hosts.allows("http://localhost:9000/a")
     assert not hosts.allows("http://localhost:9001/a")
+
+
+def test_a_host_on_this_machine_is_allowed_where_a_proxy_is_asked_for_it() -> None:
+    network = Network(parse_proxy("http://proxy.example:3128"), (parse_exemption("localhost"),))
+    hosts = AllowedHosts(["127.0.0.1", "localhost"], network=network)
+    assert hosts.allows("https://127.0.0.1/a")
+    assert not hosts.allows("https://localhost/a")
 
 
 def test_no_list_allows_every_host_but_not_plain_http() -> None:

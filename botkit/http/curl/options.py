@@ -12,6 +12,9 @@ from botkit.http.values import USER_AGENT
 
 KEPT_SECONDS = 50
 """A kept connection is not used after this time without a call; load balancers close theirs after a minute or more."""
+NAME_SECONDS = 5
+"""How long a host's address is remembered. A wrong answer, such as that of a name server that is being reloaded, must
+not outlast the attempts of a call."""
 
 # pycurl has no names for these, and sets them by number.
 _SUPPRESS_CONNECT_HEADERS = 265
@@ -32,6 +35,7 @@ def for_every_request(curl: pycurl.Curl) -> None:
         (pycurl.TCP_NODELAY, 1),
         (pycurl.HTTP09_ALLOWED, 0),
         (pycurl.MAXAGE_CONN, KEPT_SECONDS),
+        (pycurl.DNS_CACHE_TIMEOUT, NAME_SECONDS),
         # The smallest: every handle keeps one from its first body on, and most hooks fit.
         (pycurl.UPLOAD_BUFFERSIZE, 16_384),
         (_SUPPRESS_CONNECT_HEADERS, 1),

@@ -51,7 +51,7 @@ class CurlTransport:
     ) -> None:
         if pycurl.version_info()[2] < OLDEST_LIBCURL:
             raise RuntimeError("this libcurl is older than 8.4: install pycurl from its wheel")
-        self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http)
+        self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http, network=network)
         self._outgoing = Outgoing(network, insecure_http=insecure_http)
         self._calls_per_host = calls_per_host
         self._closed = False
@@ -139,5 +139,9 @@ class CurlTransport:
     def _turns_of(self, host: str) -> Turns:
         if self._calls is None:
             self._calls = Calls(self._outgoing, max_connections=_MAX_CONNECTIONS)
-        turns = self._turns[host] = Turns(self._calls, limit=self._calls_per_host)
+        name = host.partition("?")[
+            0
+        ].lower()  # Else each spelling in a hook's payload would have turns of its own.
+        if (turns := self._turns.get(name)) is None:
+            turns = self._turns[name] = Turns(self._calls, limit=self._calls_per_host)
         return turns
