@@ -70,9 +70,9 @@ def of_hooks(seconds: float) -> Breakdown:
         service(path) as (process, port),
     ):
         loader.line()
-        post_hooks(loader, port=port, seconds=_SPIN_UP_SECONDS)
+        post_hooks(loader, port, seconds=_SPIN_UP_SECONDS)
         used = cpu_seconds(process.pid)
-        result = post_hooks(loader, port=port, seconds=seconds, warm_up_seconds=0)
+        result = post_hooks(loader, port, seconds=seconds, warm_up_seconds=0)
         total = (cpu_seconds(process.pid) - used) / result["acknowledged"]
     # Another store: a new load begins with the same request ids, and would only repeat hooks.
     with (
@@ -81,9 +81,9 @@ def of_hooks(seconds: float) -> Breakdown:
         application("profiled", path) as (_, port),
     ):
         loader.line()
-        post_hooks(loader, port=port, seconds=_SPIN_UP_SECONDS)
+        post_hooks(loader, port, seconds=_SPIN_UP_SECONDS)
         _begin(port)
-        post_hooks(loader, port=port, seconds=seconds, warm_up_seconds=0)
+        post_hooks(loader, port, seconds=seconds, warm_up_seconds=0)
         return broken_down("hook", total, _end(port))
 
 

@@ -74,9 +74,9 @@ def of_hooks() -> Counts:
         application("counted", configure(Path(folder))) as (process, port),
     ):
         loader.line()
-        warm_up = post_hooks(loader, port=port, seconds=0.5, warm_up_seconds=0)
+        warm_up = post_hooks(loader, port, seconds=0.5, warm_up_seconds=0)
         before = _inside(process, port)
-        result = post_hooks(loader, port=port, seconds=_HOOK_SECONDS, warm_up_seconds=0)
+        result = post_hooks(loader, port, seconds=_HOOK_SECONDS, warm_up_seconds=0)
         after = _inside(process, port)
     number = result["acknowledged"]
     return {

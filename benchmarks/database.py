@@ -9,6 +9,11 @@ from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.machine import cpu_seconds, cpu_seconds_of_ended_children
+from botkit.ledger.postgresql.shards import SHARDS
+from botkit.testing.waiting import within
+
+_SHARES = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 GROUP BY pid"
+_SHARE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,18 @@ class Database:
 
     url: str
     server_pid: int | None
+
+    def share(self, processes: int) -> None:
+        """Wait until so many processes share the users evenly."""
+        import psycopg
+
+        def shared() -> bool:
+            held = [number for (number,) in connection.execute(_SHARES)]
+            return len(held) == processes and sum(held) == SHARDS and max(held) - min(held) < processes
+
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            if not within(_SHARE_SECONDS, shared):
+                raise RuntimeError(f"{processes} processes do not share the users")
 
     def server_seconds(self) -> float:
         """The processor time of all processes of the server so far; 0 if it is elsewhere."""

@@ -83,7 +83,7 @@ def compared(pairs: Sequence[tuple[Turn, Turn]]) -> dict[str, Any]:
 
 def _turn(loader: Process, process: Process, port: int, seconds: float) -> Turn:
     used = cpu_seconds(process.pid)
-    result = post_hooks(loader, port=port, seconds=seconds, warm_up_seconds=_WARM_UP_SECONDS)
+    result = post_hooks(loader, port, seconds=seconds, warm_up_seconds=_WARM_UP_SECONDS)
     used = cpu_seconds(process.pid) - used
     return Turn(result["through_per_second"], used / result["relayed"] * 1e6)
 

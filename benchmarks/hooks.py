@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from contextlib import AbstractContextManager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -35,19 +36,23 @@ _WARM_UP_SECONDS = 3.0
 def run_service(seconds: float, tree: Path | None = None) -> dict[str, Any]:
     """Measure ``botkit serve`` of this checkout or another. Returns the result of `_measured`."""
     with tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder:
-        return _measured(service(configure(Path(folder)), tree), seconds, relayed=True)
+        return _measured(service(configure(Path(folder)), tree), seconds=seconds, relayed=True)
 
 
-def run_on_postgresql(seconds: float, server_url: str) -> dict[str, Any]:
+def run_on_postgresql(seconds: float, server_url: str, processes: int = 1) -> dict[str, Any]:
     """Measure ``botkit serve`` with a store on PostgreSQL.
+
+    Args:
+        processes: so many share the store, on the same core, and each gets hooks of every user.
 
     Returns:
         The result of `_measured`, with ``server_cpu_us_per_hook``: the processor time of PostgreSQL's processes per hook.
     """
     with tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder, new_database(server_url) as database:
         used = database.server_seconds()
-        serving = service(configure(Path(folder), store_url=database.url))
-        result = _measured(serving, seconds, relayed=True)
+        configuration = configure(Path(folder), store_url=database.url)
+        serving = [service(configuration) for _ in range(processes)]
+        result = _measured(*serving, seconds=seconds, relayed=True, ready=lambda: database.share(processes))
         spent = database.server_seconds() - used
         return result | {"server_cpu_us_per_hook": spent / result["acknowledged"] * 1e6}
 
@@ -55,17 +60,18 @@ def run_on_postgresql(seconds: float, server_url: str) -> dict[str, Any]:
 def run_mounted(server: str, seconds: float) -> dict[str, Any]:
     """Measure the kit as middleware, served by one of `servers`. Returns the result of `_measured`."""
     with tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder:
-        return _measured(bare_server(server, str(configure(Path(folder)))), seconds, relayed=True)
+        serving = bare_server(server, str(configure(Path(folder))))
+        return _measured(serving, seconds=seconds, relayed=True)
 
 
 def run_peer(seconds: float, checkout: Path) -> dict[str, Any]:
     """Measure a checkout of Kore's Node BotKit. Returns the result of `_measured`."""
-    return _measured(peer(checkout), seconds, relayed=True)
+    return _measured(peer(checkout), seconds=seconds, relayed=True)
 
 
 def run_bare(server: str, seconds: float) -> dict[str, Any]:
     """Measure a bare application, one of `servers`. Returns the result of `_measured`."""
-    return _measured(bare_server(server), seconds, relayed=False)
+    return _measured(bare_server(server), seconds=seconds, relayed=False)
 
 
 def run_backlog(hooks: int, seconds: float) -> dict[str, Any]:
@@ -84,7 +90,7 @@ def run_backlog(hooks: int, seconds: float) -> dict[str, Any]:
         service(configure(Path(folder))) as (process, port),
     ):
         loader.line()
-        normal = post_hooks(loader, port=port, seconds=seconds)
+        normal = post_hooks(loader, port, seconds=seconds)
         filled = loader.ask(do="fill", **_to(port), hooks=hooks)
         drained = loader.ask(do="drain", hooks=filled["acknowledged"])
         if filled["refused"] or drained["relayed"] < filled["acknowledged"]:
@@ -110,36 +116,44 @@ def run_posts(client: str, seconds: float) -> dict[str, Any]:
 
 
 def _measured(
-    serving: AbstractContextManager[tuple[Process, int]], seconds: float, *, relayed: bool
+    *serving: AbstractContextManager[tuple[Process, int]],
+    seconds: float,
+    relayed: bool,
+    ready: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """The result of `load.load`, with ``cpu_us_per_hook``: the processor time of the service's processes per hook.
+
+    Args:
+        ready: called before the load begins, when all processes are there.
 
     Raises:
         RuntimeError: a hook was refused or not relayed.
     """
-    with pinned(LOAD_CORE, "benchmarks.load") as loader, serving as (process, port):
+    with pinned(LOAD_CORE, "benchmarks.load") as loader, ExitStack() as stack:
+        processes = [stack.enter_context(one) for one in serving]
         loader.line()
-        used = cpu_seconds(process.pid)
-        result = post_hooks(loader, port=port, seconds=seconds, relayed=relayed)
+        ready()
+        used = sum(cpu_seconds(process.pid) for process, _ in processes)
+        result = post_hooks(loader, *(port for _, port in processes), seconds=seconds, relayed=relayed)
         # Warm-up and draining are included, as in the number of hooks.
-        result["cpu_us_per_hook"] = (cpu_seconds(process.pid) - used) / result["acknowledged"] * 1e6
+        spent = sum(cpu_seconds(process.pid) for process, _ in processes) - used
+        result["cpu_us_per_hook"] = spent / result["acknowledged"] * 1e6
         return result
 
 
-def _to(port: int) -> dict[str, Any]:
+def _to(*ports: int) -> dict[str, Any]:
     """Where the load posts, and as whom."""
-    return {"port": port, "path": _HOOK, "bot_id": BOT_ID, "client_id": CLIENT_ID, "secret": SECRET}
+    return {"ports": ports, "path": _HOOK, "bot_id": BOT_ID, "client_id": CLIENT_ID, "secret": SECRET}
 
 
 def post_hooks(
     loader: Process,
-    *,
-    port: int,
+    *ports: int,
     seconds: float,
     relayed: bool = True,
     warm_up_seconds: float = _WARM_UP_SECONDS,
 ) -> dict[str, Any]:
-    """Post hooks to the service on this port. Returns the result of `load.load`.
+    """Post hooks to the service on these ports. Returns the result of `load.load`.
 
     Args:
         relayed: whether the service relays hooks, so that each is waited for at the platform.
@@ -148,7 +162,7 @@ def post_hooks(
         RuntimeError: a hook was refused or not relayed.
     """
     result = loader.ask(
-        do="load", **_to(port), seconds=seconds, relayed=relayed, warm_up_seconds=warm_up_seconds
+        do="load", **_to(*ports), seconds=seconds, relayed=relayed, warm_up_seconds=warm_up_seconds
     )
     if result["refused"] or (relayed and result["relayed"] != result["acknowledged"]):
         raise RuntimeError(

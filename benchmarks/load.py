@@ -13,7 +13,7 @@ import math
 import sys
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import jwt
 
@@ -208,9 +208,18 @@ async def drain(back: Relayed, *, hooks: int) -> dict[str, object]:
 
 
 async def load(
-    messages: Messages, back: Relayed, *, port: int, seconds: float, warm_up_seconds: float, relayed: bool
+    messages: Messages,
+    back: Relayed,
+    *,
+    ports: Sequence[int],
+    seconds: float,
+    warm_up_seconds: float,
+    relayed: bool,
 ) -> dict[str, object]:
     """Post for `seconds` after a warm-up. If the service relays hooks, wait until all are relayed.
+
+    Args:
+        ports: of the service's processes; the connections are divided among them, and any of them gets the hooks of any user.
 
     Returns:
         ``through_per_second`` includes the time until the last hook is relayed: hooks may be acknowledged faster than relayed
@@ -219,7 +228,7 @@ async def load(
     loop = asyncio.get_running_loop()
     tally = Tally()
     back.count = 0
-    for _ in range(CONNECTIONS):
+    for _, port in zip(range(CONNECTIONS), itertools.cycle(ports)):
         await loop.create_connection(lambda: Poster(messages, tally), "127.0.0.1", port)
     await asyncio.sleep(warm_up_seconds)
     tally.begin()
@@ -272,7 +281,7 @@ async def _main() -> None:
         else:
             messages = Messages(
                 numbers,
-                port=job["port"],
+                port=job["ports"][0],
                 sink_port=sink_port,
                 path=job["path"],
                 bot_id=job["bot_id"],
@@ -280,12 +289,12 @@ async def _main() -> None:
                 secret=job["secret"],
             )
             if job["do"] == "fill":
-                result = await fill(messages, back, port=job["port"], hooks=job["hooks"])
+                result = await fill(messages, back, port=job["ports"][0], hooks=job["hooks"])
             else:
                 result = await load(
                     messages,
                     back,
-                    port=job["port"],
+                    ports=job["ports"],
                     seconds=job["seconds"],
                     warm_up_seconds=job["warm_up_seconds"],
                     relayed=job["relayed"],

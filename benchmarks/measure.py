@@ -126,6 +126,7 @@ def measurements(
     if postgresql is not None:
         postgresql_group = {
             "hooks-postgresql": lambda: hooks.run_on_postgresql(seconds, postgresql),
+            "hooks-three": lambda: hooks.run_on_postgresql(seconds, postgresql, processes=3),
             "hooks-sqlite": lambda: hooks.run_service(seconds),
             "stream-postgresql": lambda: run_on_postgresql(size.stream, postgresql),
             "stream-sqlite": lambda: run_service(STREAM, size.stream),
