@@ -40,6 +40,7 @@ from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker, CircuitBreakers
 from botkit.relay.outbound.delivery import Delivery
+from botkit.relay.outbound.lane import Lane
 from botkit.relay.outbound.lanes import Lanes
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import CallHandlers as HandlerCaller
@@ -166,36 +167,42 @@ class Engine:
         if possible_duplicates:
             self._metrics.possible_duplicates(possible_duplicates)
 
-    def lose(self, leaves: Leaves, seconds: float) -> asyncio.Task[bool]:
-        """Start nothing more for the conversations that leave.
+    def announce_loss(self, leaves: Leaves, seconds: float) -> Loss:
+        """See `Leaving.announce`. Any thread; `let_go` has to follow."""
+        return self._leaving.announce(leaves, seconds)
 
-        Args:
-            leaves: whether a conversation does.
-            seconds: let attempts in progress end for at most so long; 0: cut them off at once.
+    def let_go(self, loss: Loss) -> asyncio.Task[bool]:
+        """Stop working on the conversations that leave.
 
         Returns:
             Done when nothing more is attempted for them: whether users may see a message twice, as its attempt was cut off.
         """
-        stopping = self._receivers.lose(leaves)
-        self.timers.lose(leaves)
-        self._delivery.lose(leaves)
-        loss = Loss(leaves, self.lanes.lose(leaves))
-        self._leaving.add(loss)
-        if not seconds:
-            stopping |= self.lanes.cut_off(loss.lanes)
-        losing = asyncio.create_task(self._end(loss, stopping, seconds))
+        stopping = self._receivers.lose(loss.leaves)
+        self.timers.lose(loss.leaves)
+        self._delivery.lose(loss.leaves)
+        lanes = loss.lanes = self.lanes.lose(loss.leaves)
+        if not (seconds := loss.seconds_left):
+            stopping |= self.lanes.cut_off(lanes)
+        losing = asyncio.create_task(self._end(loss, lanes, stopping, seconds))
         self._losing.add(losing)
         losing.add_done_callback(self._losing.discard)
         return losing
 
-    async def _end(self, loss: Loss, stopping: set[asyncio.Task[None]], seconds: float) -> bool:
-        late = loss.lanes
+    def lose(self, leaves: Leaves, seconds: float) -> asyncio.Task[bool]:
+        """`announce_loss`, and `let_go` at once."""
+        return self.let_go(self.announce_loss(leaves, seconds))
+
+    async def _end(
+        self, loss: Loss, late: Sequence[Lane], stopping: set[asyncio.Task[None]], seconds: float
+    ) -> bool:
         if seconds:
             late = await self.lanes.not_ended(late, seconds)
             stopping |= self.lanes.cut_off(late)
         loss.lanes = ()
         if stopping:
-            await asyncio.wait(stopping, timeout=STOP_SECONDS)
+            _, slow = await asyncio.wait(stopping, timeout=STOP_SECONDS)
+            for task in slow:
+                task.cancel()  # What it does since it was cancelled, such as to close a connection, is not worth more time.
         await self._receipts.lose(loss.leaves, flush=seconds > 0)
         return any(lane.head.lane == USER_LANE for lane in late)
 

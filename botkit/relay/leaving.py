@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,25 +20,53 @@ def everything(_: ConversationId) -> bool:
 
 @dataclass(slots=True, eq=False)
 class Loss:
-    """Conversations that leave together, and their lanes with an attempt in progress."""
+    """Conversations that leave together.
+
+    Attributes:
+        leaves: whether a conversation does.
+        until: when attempts in progress are cut off, by the monotonic clock; None for at once.
+        lanes: those with an attempt in progress; None until the loop has turned to the loss.
+    """
 
     leaves: Leaves
-    lanes: Sequence[Lane]
+    until: float | None
+    lanes: Sequence[Lane] | None = None
+
+    @property
+    def seconds_left(self) -> float:
+        """For how long attempts may still go on. It counts from the announcement: a loop that stood still gives no more time."""
+        return max(0.0, self.until - time.monotonic()) if self.until is not None else 0.0
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is attempted any more."""
+        return self.lanes is not None and all(lane.gone for lane in self.lanes)
 
 
 class Leaving:
     """The losses in progress, and those since the last gain: the ledger tells nothing more of older ones."""
 
     def __init__(self) -> None:
-        self._losses: list[Loss] = []
+        self._losses: tuple[Loss, ...] = ()
+        self._lock = threading.Lock()
 
     def __contains__(self, conversation_id: ConversationId) -> bool:
-        return bool(self._losses) and any(loss.leaves(conversation_id) for loss in self._losses)
+        losses = self._losses
+        return bool(losses) and any(loss.leaves(conversation_id) for loss in losses)
 
-    def add(self, loss: Loss) -> None:
-        """These leave from now on."""
-        self._losses.append(loss)
+    def announce(self, leaves: Leaves, seconds: float) -> Loss:
+        """These leave from now on: nothing more is begun for them, even before the loop comes to know of it. Any thread.
+
+        Args:
+            leaves: whether a conversation does.
+            seconds: let attempts in progress end for at most so long; 0: cut them off at once.
+        """
+        loss = Loss(leaves, time.monotonic() + seconds if seconds else None)
+        with self._lock:
+            self._losses = (*self._losses, loss)
+        return loss
 
     def others_come(self) -> None:
         """Conversations come, perhaps some that have left."""
-        self._losses = [loss for loss in self._losses if not all(lane.gone for lane in loss.lanes)]
+        with self._lock:
+            self._losses = tuple([loss for loss in self._losses if not loss.has_ended])

@@ -124,7 +124,10 @@ class Relay:
                 )
 
     def lose(self, leaves: Leaves, *, orderly: bool) -> Future[None]:
-        """See `ledger.interface.Moves`. Any thread, in the order of the commits."""
+        """See `ledger.interface.Moves`. Any thread, in the order of the commits.
+
+        Nothing more is begun from now on, although the loop may be busy for a while with other things.
+        """
         lost: Future[None] = Future()
         seconds = _WIND_DOWN_SECONDS if orderly else 0.0
         with self._lock:
@@ -135,11 +138,13 @@ class Relay:
             if (
                 not self._closing
             ):  # Otherwise everything is lost already, and it is done when the relay has ended.
-                self._soon(
-                    lambda engine: engine.lose(leaves, seconds).add_done_callback(
-                        lambda task: self._lost(lost, task, orderly=orderly)
-                    )
-                )
+                loss = self._engine.announce_loss(leaves, seconds) if self._engine is not None else None
+
+                def let_go(engine: Engine) -> None:
+                    losing = engine.let_go(loss or engine.announce_loss(leaves, seconds))
+                    losing.add_done_callback(lambda task: self._lost(lost, task, orderly=orderly))
+
+                self._soon(let_go)
         return lost
 
     def start(self) -> None:

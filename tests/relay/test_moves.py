@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Literal
 
@@ -20,6 +21,7 @@ from botkit.handoff.effects import (
 )
 from botkit.handoff.events import Content, TimerFired
 from botkit.ledger.interface import HookBody, OutboxItem
+from botkit.relay.inbound import receipts
 from botkit.relay.outbound import short_way
 from botkit.relay.outbound.delivery import MAY_ACT_SECONDS
 from botkit.testing.clock import settle
@@ -286,6 +288,44 @@ async def test_results_of_one_commit_are_settled_apart_if_one_conversation_has_l
     await settle()
     assert platform.in_progress == ["follows"]
     assert list(held.ledger.rows) == [1, 2, 4]
+
+
+# --- while the loop is busy with other things ---------------------------------------------------------------------
+
+
+async def test_nothing_is_begun_for_what_leaves_before_the_loop_turns_to_it(
+    held: World, platform: HeldPlatform
+) -> None:
+    passes(held, "one", "two")
+    passes(held, "stays", "follows", user=OTHER)
+    loss = held.engine.announce_loss(the_user, 5)
+    platform.answer()
+    await settle()
+    passes(held, "three")
+    assert platform.in_progress == ["follows"]
+    await held.engine.let_go(loss)
+    comes_back(held)
+    assert platform.in_progress == ["follows", "two"]
+
+
+async def test_what_was_to_leave_long_ago_is_cut_off_at_once(held: World, platform: HeldPlatform) -> None:
+    passes(held, "one", "two")
+    loss = held.engine.announce_loss(the_user, 5)
+    loss.until = time.monotonic()
+    assert await held.engine.let_go(loss)
+    assert [one.text for one in platform.begun if one.cancelled] == ["one"]
+
+
+async def test_receipts_on_their_way_are_given_little_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipts, "FLUSH_SECONDS", 0.0)
+    gate = world.system.gates["acknowledge"] = Gate()
+    await _shown(world)
+    await world.clock.advance(1)
+    await async_until(lambda: world.system.said("acknowledge"))
+    await world.engine.lose(the_user, 5)
+    assert gate.cancelled
 
 
 # --- conversations that come back ---------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Receipts:
         self._waiting = 0
         """The number of receipts in `_due`."""
         self._gathering: asyncio.Task[None] | None = None
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls: dict[asyncio.Task[None], ConversationId] = {}
 
     def promise(self, event: FromAgents, committed: Committed) -> None:
         """Note a committed agent message; its delivery will be acknowledged."""
@@ -100,7 +100,10 @@ class Receipts:
             await asyncio.wait({self._send(session_id)}, timeout=FLUSH_SECONDS)
 
     async def lose(self, leaves: Leaves, *, flush: bool) -> None:
-        """Forget the receipts of these conversations; with `flush`, those that wait are sent, within `FLUSH_SECONDS`."""
+        """Forget the receipts of these conversations.
+
+        With `flush`, those that wait are sent. All calls end within `FLUSH_SECONDS`.
+        """
         for item_id in [one for one, promise in self._promised.items() if leaves(promise.conversation_id)]:
             del self._promised[item_id]
         leaving = [one for one, due in self._due.items() if leaves(due.newest.conversation_id)]
@@ -108,6 +111,7 @@ class Receipts:
         sending = {self._send(session_id) for session_id in sent}
         for session_id in leaving[len(sent) :]:
             self._waiting -= len(self._due.pop(session_id).entry_ids)
+        sending |= {call for call, one in self._calls.items() if leaves(one)}
         if sending:
             await _within(FLUSH_SECONDS, sending)
 
@@ -116,7 +120,7 @@ class Receipts:
         if self._gathering is not None:
             self._gathering.cancel()
         if self._calls:
-            await _within(FLUSH_SECONDS, self._calls)
+            await _within(FLUSH_SECONDS, set(self._calls))
 
     async def _gather(self) -> None:
         while self._due:
@@ -134,8 +138,8 @@ class Receipts:
         due = self._due.pop(session_id)
         self._waiting -= len(due.entry_ids)
         task = asyncio.create_task(self._acknowledge(due))
-        self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
+        self._calls[task] = due.newest.conversation_id
+        task.add_done_callback(lambda task: self._calls.pop(task, None))
         return task
 
     async def _acknowledge(self, due: _Due) -> None:

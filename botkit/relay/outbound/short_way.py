@@ -174,6 +174,9 @@ class ShortWay:
         )
 
     def _begin(self, remote: _Remote, lane: Lane) -> None:
+        if lane.key[0] in self._delivery.leaving:
+            self._lanes.left(lane)
+            return
         item = lane.head
         hook = item.hook
         if hook is None:
