@@ -52,7 +52,9 @@ def handlers() -> None:
 def send(bot_id: str, user_id: str, text: str, channel: str) -> None:
     """Show TEXT to a user of a bot. It is on disk when this returns; the service delivers it."""
     with _errors_as_lines():
-        _of_bot(bot_id).service.conversation(bot_id, user_id, channel=channel).send(text)
+        service = _of_bot(bot_id).service
+        service.visit()
+        service.conversation(bot_id, user_id, channel=channel).send(text)
 
 
 @commands.command("respond")
@@ -73,6 +75,7 @@ def respond(request_id: str, context: str, bot_id: str | None) -> None:
     with _errors_as_lines():
         for mounted in kits:
             try:
+                mounted.service.visit()
                 mounted.service.respond_to_hook(request_id, changes, replace=False, bot_id=bot_id)
             except NothingToAnswer:
                 if mounted is kits[-1]:

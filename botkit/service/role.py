@@ -1,4 +1,7 @@
-"""`Role`: what a process is in its store. On SQLite it is the leader or a follower (`leadership.py`), on PostgreSQL a member."""
+"""`Role`: what a process is in its store.
+
+On SQLite it is the leader or a follower (`leadership.py`); on PostgreSQL a member, or a visitor if it ends soon.
+"""
 
 from __future__ import annotations
 

@@ -48,6 +48,7 @@ from botkit.relay.relay import Relay
 from botkit.service.leadership import Leadership
 from botkit.service.member import Member
 from botkit.service.role import RelayFactory, Role, RunningRelay
+from botkit.service.visitor import Visitor
 from botkit.wsgi.middleware import BotKitMiddleware
 
 if TYPE_CHECKING:
@@ -172,6 +173,7 @@ class Service:
             self.check(handler)
         self._lock = threading.Lock()
         self._running: _Running | None = None
+        self._visits = False
         self._at_exit: Finalize | None = None
         self._closed = False
         self._calls: LoopCalls | None = None
@@ -233,8 +235,14 @@ class Service:
             # Workers of multiprocessing, such as granian's, exit without running atexit functions.
             self._at_exit = Finalize(None, self.close, exitpriority=_CLOSE_FIRST)
 
+    def visit(self) -> None:
+        """Own no conversations where others may: this process ends soon. Has no effect once the service has started."""
+        self._visits = True
+
     def _role(self) -> Role:
         if is_postgresql(self.settings.store.url):
+            if self._visits:
+                return Visitor(settings=self.settings, telemetry=self.telemetry)
             return Member(
                 settings=self.settings,
                 decide=self._decide,

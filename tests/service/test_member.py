@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from botkit.config.settings import Settings
 from botkit.errors import LedgerError, LedgerUnusable
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.events import AgentTransfer, UserMessage, UserProfile
+from botkit.handoff.events import AgentTransfer, HookAnswered, UserMessage, UserProfile
 from botkit.kit import BotKit
 from botkit.ledger.interface import Committed, HookBody, Input, Ledger
 from botkit.observability.metrics import Telemetry
@@ -121,6 +122,32 @@ def test_a_process_that_leaves_hands_its_conversations_over(house: House) -> Non
     until(lambda: owns(second) == 64)
     until(lambda: house.told == ["u-1", "u-1"])
     assert house.relays[0].committed[0].items == house.relays[1].committed[0].items
+
+
+def test_a_process_that_comes_for_a_moment_writes_down_and_owns_nothing(house: House) -> None:
+    stays, comes = house.kit(), house.kit()
+    stays.start()
+    until(lambda: owns(stays) == 64)
+    comes._service().visit()
+    assert not commit(comes, said("u-1")).duplicate
+    assert commit(comes, said("u-1")).duplicate
+    until(lambda: house.told == ["u-1"])
+    assert role_of(comes).newest_hook_of(BOT_ID, "u-1") is not None
+    late = HookAnswered(key="3", at=Instant(1.0), context="{}")
+    assert commit(comes, Input(ConversationId(BOT_ID, "webhook/1"), late)).refused
+    told: list[Committed | Exception] = []
+    role_of(comes).submit_then(said("u-2"), told.append)
+    until(lambda: len(told) == 1)
+    assert comes.ready() == {"store": True}
+    assert b"botkit_outbox_depth 0.0" in comes._service().exposition()
+    with psycopg.connect(house.settings.store.url) as witness:
+        owners = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'botkit owner %'"
+        assert witness.execute(owners).fetchone() == (1,)
+    comes.close()
+    assert len(house.relays) == 1
+    assert owns(stays) == 64
+    with pytest.raises(LedgerError):
+        role_of(comes)
 
 
 def test_the_newest_payload_is_read_from_any_process(house: House) -> None:

@@ -6,34 +6,28 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from typing import get_args
 from uuid import uuid4
-
-import psycopg
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.events import SubmittedEvent
-from botkit.ledger.idle import Idle
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Moves, OutboxItem
 from botkit.ledger.memory import PayloadCache
 from botkit.ledger.postgresql import reading
 from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL, Awaited
-from botkit.ledger.postgresql.database import Connection, connect
 from botkit.ledger.postgresql.door import INPUTS_CHANNEL, Door
 from botkit.ledger.postgresql.listener import Listener
-from botkit.ledger.postgresql.migrations import migrate
 from botkit.ledger.postgresql.owner import Owner
-from botkit.ledger.postgresql.server import examine, examine_notifications
+from botkit.ledger.postgresql.readers import Readers
+from botkit.ledger.postgresql.server import prepare
 from botkit.ledger.receipts import FutureReceipt, Receipt
 
 _SUBMITTED = get_args(SubmittedEvent)
 MAX_UNDELIVERED = 100_000
 """Max effects of this process' shards; then hooks are refused, because the relay holds the effects in memory."""
-_MAX_IDLE = 2
 
 
 class PostgresLedger:
@@ -47,9 +41,8 @@ class PostgresLedger:
 
     def __init__(self, url: str, decide: Decide, *, direct_url: str = "") -> None:
         self._url = url
-        direct = direct_url or url
-        self._direct_url = direct
-        self._pooled = bool(direct_url)
+        self._direct_url = direct_url
+        direct, pooled = direct_url or url, bool(direct_url)
         self._local: dict[int, tuple[int, Input]] = {}
         self._payloads = PayloadCache()
         self._owner = Owner(
@@ -59,14 +52,14 @@ class PostgresLedger:
             local=self._local,
             payloads=self._payloads,
         )
-        self._awaited = Awaited(self._reader)
-        self._door = Door(url, pooled=self._pooled, taken=self._taken, answers=self._awaited.add)
+        self._readers = Readers(url, pooled=pooled)
+        self._awaited = Awaited(self._readers.lent)
+        self._door = Door(url, pooled=pooled, taken=self._taken, answers=self._awaited.add)
         self._listener = Listener(
             direct,
             {INPUTS_CHANNEL: self._owner.told, ANSWERS_CHANNEL: self._awaited.told},
             missed=self._missed,
         )
-        self._readers = Idle(lambda: connect(url, "reader", pooled=self._pooled), at_most=_MAX_IDLE)
         self._started = self._closed = False
         self._lock = threading.Lock()
 
@@ -76,12 +69,9 @@ class PostgresLedger:
         """See `interface.Ledger.start`. Raises: LedgerError if the database cannot be used."""
         if self._started:
             return
-        with connect(self._direct_url, "start", settings={"statement_timeout": 60_000}) as connection:
-            examine(connection)
-            with connect(self._url, "start", pooled=self._pooled) as other:
-                examine_notifications(connection, other)
-            migrate(connection)
+        prepare(self._url, self._direct_url)
         self._started = True
+        self._readers.start()
         self._owner.start(on_commit, moves, self._awaited.answered)
         self._listener.start()
         self._door.start()
@@ -169,24 +159,24 @@ class PostgresLedger:
 
     def hook_of(self, item_id: int) -> HookBody | None:
         """See `interface.Ledger.hook_of`."""
-        with self._reader() as connection:
+        with self._readers.lent() as connection:
             return reading.hooks_of(connection, [item_id]).get(item_id)
 
     def hooks_of(self, item_ids: Sequence[int], max_bytes: int) -> Mapping[int, HookBody | None]:
         """See `interface.Ledger.hooks_of`."""
-        with self._reader() as connection:
+        with self._readers.lent() as connection:
             return reading.first_hooks_of(connection, item_ids, max_bytes)
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook`."""
         if (cached := self.cached_newest_hook(conversation_id)) is not None:
             return cached
-        with self._reader() as connection:
+        with self._readers.lent() as connection:
             return reading.newest_hook(connection, conversation_id)
 
     def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
         """See `interface.Ledger.newest_hook_of`."""
-        with self._reader() as connection:
+        with self._readers.lent() as connection:
             return reading.newest_hook_of(connection, bot_id, user_id)
 
     def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
@@ -198,21 +188,8 @@ class PostgresLedger:
         total = 0
         while True:
             gone = self._owner.sweep(before).result()
-            with self._reader() as connection:
+            with self._readers.lent() as connection:
                 gone += reading.forget(connection, before, stories_before)
             if not gone:
                 return total
             total += gone
-
-    @contextmanager
-    def _reader(self) -> Iterator[Connection]:
-        """A connection of this thread's own. Raises: LedgerError if the store cannot be read."""
-        if not self._started or self._closed:
-            raise LedgerClosed(
-                "the ledger has not been started" if not self._started else "the ledger has stopped"
-            )
-        try:
-            with self._readers.lent() as connection:
-                yield connection
-        except psycopg.Error as error:
-            raise LedgerError("the store could not be read; check PostgreSQL") from error

@@ -10,8 +10,8 @@ from uuid import uuid4
 import psycopg
 
 from botkit.errors import LedgerUnusable
-from botkit.ledger.postgresql.database import Connection, reason
-from botkit.ledger.postgresql.migrations import MIGRATIONS, usable_from, version_of
+from botkit.ledger.postgresql.database import Connection, connect, reason
+from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, usable_from, version_of
 from botkit.ledger.postgresql.queries import SQL
 
 OLDEST = 14
@@ -49,6 +49,24 @@ def examine(connection: Connection) -> None:
         ) from error
     if wrong is not None:
         raise wrong
+
+
+def prepare(url: str, direct_url: str) -> None:
+    """Look whether the store can be used, and make or extend its tables.
+
+    Args:
+        url: of the database.
+        direct_url: the same database without a pooler in between; empty if there is none.
+
+    Raises:
+        LedgerError: what is wrong, and its fix.
+    """
+    settings: dict[str, str | int] = {"statement_timeout": 60_000, "idle_session_timeout": 30_000}
+    with connect(direct_url or url, "start", settings=settings) as connection:
+        examine(connection)
+        with connect(url, "start", pooled=bool(direct_url)) as other:
+            examine_notifications(connection, other)
+        migrate(connection)
 
 
 def version(connection: Connection) -> str:
