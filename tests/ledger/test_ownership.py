@@ -12,7 +12,7 @@ from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import UserMessage
 from botkit.ledger.interface import Committed, HookBody, Input
-from botkit.ledger.postgresql import ownership, reading
+from botkit.ledger.postgresql import listener, ownership, reading
 from botkit.ledger.postgresql.database import connect, in_one_round_trip
 from botkit.ledger.postgresql.door import Door
 from botkit.ledger.postgresql.ended import noticing_its_end
@@ -23,6 +23,32 @@ from botkit.ledger.postgresql.shards import SHARDS
 from botkit.ledger.receipts import Receipt
 from botkit.testing.waiting import until
 from tests.postgresql import Server
+
+
+def test_the_server_ends_a_listener_that_is_silent(postgresql: Server) -> None:
+    with connect(postgresql.url, "listener of a test", settings=listener.SESSION) as connection:
+        assert connection.execute("SHOW idle_session_timeout").fetchone() == ("15s",)
+        assert connection.execute("SHOW tcp_user_timeout").fetchone() == ("5000",)
+
+
+def test_the_server_keeps_a_listener_that_hears_nothing(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connected: list[None] = []
+    monkeypatch.setattr(listener, "SESSION", {"idle_session_timeout": 500})
+    monkeypatch.setattr(listener, "_LOOK_SECONDS", 0.01)
+    one = listener.Listener(postgresql.url, {"botkit_inputs": print}, missed=lambda: connected.append(None))
+    with connect(postgresql.url, "witness") as witness, capture_logs() as lines:
+        age = "SELECT now() - backend_start > interval '700 ms' FROM pg_stat_activity WHERE application_name = 'botkit listener'"
+        one.start()
+        until(lambda: witness.execute(age).fetchone() == (True,), "for more than its time of silence")
+        one.close()
+    assert (len(connected), lines) == (1, [])
+
+
+def test_no_session_keeps_a_transaction_open_for_long(postgresql: Server) -> None:
+    with connect(postgresql.url, "start") as connection:
+        assert connection.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("10s",)
 
 
 @pytest.mark.parametrize(
@@ -64,14 +90,49 @@ def test_a_commit_is_sent_as_a_whole(postgresql: Server) -> None:
         assert witness.execute(query).fetchone() == ("idle", "COMMIT")
 
 
+@pytest.mark.parametrize("session", ["owner silent", "door", "reader", "notifier", "start"])
 def test_the_others_end_a_session_that_stands_still_in_the_middle_of_a_statement(
-    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch, session: str
 ) -> None:
-    """No time limit of the server's ends it."""
+    """No time limit of the server's ends it, and it keeps locks, and rows that were deleted since."""
+    name = f"botkit {session}"
 
     def stuck() -> bool:
-        query = "SELECT wait_event FROM pg_stat_activity WHERE application_name = 'botkit owner silent'"
-        return witness.execute(query).fetchone() == ("ClientRead",)
+        query = "SELECT wait_event FROM pg_stat_activity WHERE application_name = %s"
+        return witness.execute(query, (name,)).fetchone() == ("ClientRead",)
+
+    def ended() -> bool:
+        with capture_logs() as lines:
+            other.turn(own)
+        return [line["event"] for line in lines] == ["sessions_ended"]
+
+    monkeypatch.setattr(ownership, "STUCK_SECONDS", 0.1)
+    url = postgresql.empty()
+    with connect(url, "start") as connection:
+        migrate(connection)
+    silent = psycopg.connect(url, autocommit=True, application_name=name)
+    silent.pgconn.enter_pipeline_mode()
+    silent.pgconn.send_query_params(b"SELECT 1", None)
+    silent.pgconn.send_flush_request()
+    silent.pgconn.flush()
+    other = Ownership("other")
+    with connect(url, "witness") as witness, connect(url, "owner other") as own:
+        until(stuck, "for the server to wait for the rest")
+        until(ended, "until the other one ends it")
+    silent.close()
+
+
+def test_the_others_end_a_listener_that_takes_no_more_notifications(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is idle to the server, whose sending of them holds a snapshot, and the queue."""
+
+    def stuck() -> bool:
+        session.execute(
+            "SELECT pg_notify('botkit_inputs', repeat('x', 7000) || n) FROM generate_series(1, 200) n"
+        )
+        query = "SELECT wait_event FROM pg_stat_activity WHERE application_name = 'botkit listener'"
+        return witness.execute(query).fetchone() == ("ClientWrite",)
 
     def ended() -> bool:
         with capture_logs() as lines:
@@ -82,14 +143,11 @@ def test_the_others_end_a_session_that_stands_still_in_the_middle_of_a_statement
     url = postgresql.empty()
     with connect(url, "start") as connection:
         migrate(connection)
-    silent = psycopg.connect(url, autocommit=True, application_name="botkit owner silent")
-    silent.pgconn.enter_pipeline_mode()
-    silent.pgconn.send_query_params(b"SELECT 1", None)
-    silent.pgconn.send_flush_request()
-    silent.pgconn.flush()
+    silent = connect(url, "listener")
+    silent.execute("LISTEN botkit_inputs")
     other = Ownership("other")
     with connect(url, "witness") as witness, connect(url, "owner other") as session:
-        until(stuck, "for the server to wait for the rest")
+        until(stuck, "for the server to wait for the listener")
         until(ended, "until the other one ends it")
     silent.close()
 

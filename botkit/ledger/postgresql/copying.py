@@ -20,7 +20,12 @@ from botkit.ledger.postgresql.rows import decision_from_bytes
 from botkit.ledger.postgresql.server import examine
 from botkit.ledger.postgresql.shards import SHARDS, shard_of
 
-_SETTINGS: dict[str, str | int] = {"statement_timeout": 0, "lock_timeout": 5_000, "enable_seqscan": "on"}
+_SETTINGS: dict[str, str | int] = {
+    "statement_timeout": 0,
+    "lock_timeout": 5_000,
+    "idle_in_transaction_session_timeout": 0,
+    "enable_seqscan": "on",
+}
 _ALL = {
     Table.CONVERSATIONS: SQL["all_conversations"],
     Table.EFFECTS: SQL["all_effects"],

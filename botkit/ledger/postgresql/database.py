@@ -18,7 +18,7 @@ from psycopg.pq.abc import PGconn
 from botkit.errors import LedgerUnusable
 from botkit.ledger.postgresql.queries import SQL
 
-# It warns of each pipeline with an error, which every repeated event is.
+# It warns of each pipeline whose connection is lost, which is told in our own words.
 logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -31,6 +31,8 @@ _GRACE_SECONDS = 4
 _SETTINGS: dict[str, str | int] = {
     "statement_timeout": STATEMENT_SECONDS * 1000,
     "lock_timeout": 0,
+    # A process that stands still would keep its locks, and rows that were deleted since, for as long.
+    "idle_in_transaction_session_timeout": 10_000,
     # Plans are kept. One that was made while a table was empty would read all of it when it has a million rows.
     "enable_seqscan": "off",
     "jit": "off",

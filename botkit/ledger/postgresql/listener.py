@@ -15,6 +15,12 @@ _log = get_logger("botkit.ledger")
 
 _RETRY_SECONDS = 0.2
 _LOOK_SECONDS = 1.0
+"""How often it shows that it lives."""
+SESSION: dict[str, str | int] = {
+    # One that nobody reads would keep the server from forgetting notifications that all others have heard.
+    "idle_session_timeout": 15_000,
+    "tcp_user_timeout": 5_000,
+}
 
 
 class Listener:
@@ -49,7 +55,7 @@ class Listener:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                with connect(self._url, "listener") as connection:
+                with connect(self._url, "listener", settings=SESSION) as connection:
                     self._listen(connection)
             except (LOST, LedgerError) as error:
                 if self._listens:
@@ -67,3 +73,4 @@ class Listener:
                 self._told[one.channel](one.payload)
                 if self._stop.is_set():
                     return
+            connection.execute("SELECT 1")

@@ -138,8 +138,11 @@ SELECT
      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())),
     now() - pg_postmaster_start_time() < interval '5 seconds',
     (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-     WHERE datname = current_database() AND application_name LIKE 'botkit owner %%' AND usename = current_user
-     AND state = 'active' AND wait_event_type = 'Client' AND state_change < clock_timestamp() - %(stuck)s * interval '1 second')
+     WHERE datname = current_database() AND usename = current_user AND (
+        application_name LIKE 'botkit owner %%'
+        OR application_name IN ('botkit door', 'botkit notifier', 'botkit listener', 'botkit reader', 'botkit start')
+     ) AND (state = 'active' AND wait_event_type = 'Client' OR wait_event = 'ClientWrite')
+     AND state_change < clock_timestamp() - %(stuck)s * interval '1 second')
 
 -- name: claim
 -- The inner query is a whole of its own (OFFSET 0), so that no lock is taken of a shard that is not wanted.
