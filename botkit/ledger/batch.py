@@ -73,7 +73,13 @@ class Batch:
         self._staged = Staged(remembered)
 
     def decide(
-        self, input: Input, key: str, *, seen: bool, seen_with: str | None = None
+        self,
+        input: Input,
+        key: str,
+        *,
+        seen: bool,
+        seen_with: str | None = None,
+        targets: Sequence[ConversationId] = (),
     ) -> tuple[Committed, ...]:
         """Decide on one input. An exception of the rules leaves the batch unchanged.
 
@@ -82,6 +88,7 @@ class Batch:
             key: its deduplication key, unique over all conversations; empty if it has none.
             seen: whether the key was committed before this batch.
             seen_with: what the key was committed with: of a user's message, its requestId.
+            targets: the conversations that the input may mean, if they are known already.
 
         Returns:
             The consequences; for a closure that names no channel, those of every conversation of the user.
@@ -92,7 +99,7 @@ class Batch:
             before = self._conversation(input.conversation_id)
             return (Committed(conversation=before, items=(), local_effects=()),)
         original = original_of(event)
-        target, *others = self.targets(input)
+        target, *others = targets or self.targets(input)
         before = self._conversation(target)
         if seen or key in self.keys:
             self._complete(input)
@@ -122,9 +129,8 @@ class Batch:
         """The conversations that an input may mean, the most likely first. The relay names its own."""
         original = original_of(input.event) if input.event is not None else None
         if isinstance(original, FromPlatform):
-            flagged = getattr(original, "agent_transfer", None) is True
             return self._staged.resolve(
-                input.conversation_id, input.aliases, original.sessions, in_agent_mode=flagged
+                input.conversation_id, input.aliases, original.sessions, in_agent_mode=is_flagged(input)
             )
         if isinstance(original, CallsRequested):
             return self._staged.resolve(input.conversation_id, input.aliases)
@@ -226,6 +232,11 @@ class Batch:
 def original_of(event: Event) -> Event:
     """The event itself, also of a hook that handlers have seen."""
     return event.original if isinstance(event, HookHandled) else event
+
+
+def is_flagged(input: Input) -> bool:
+    """Whether the platform says of a hook that an agent has its user."""
+    return input.event is not None and getattr(original_of(input.event), "agent_transfer", None) is True
 
 
 def committed_with(event: Event) -> str | None:

@@ -20,7 +20,7 @@ from botkit.ledger.interface import HookBody
 MAX_NAMES = 32
 """Max names stored of one user; the platform uses three or four."""
 
-_PLATFORM_USER: Final = "u-"
+PLATFORM_USER: Final = "u-"
 """The prefix of the platform's own user ids (docs/protocols/kore-xo-botkit.md, 2.3)."""
 
 
@@ -189,7 +189,7 @@ def _opened_at(stored: Stored | None) -> float:
 
 def _two_people(one: str, other: str) -> bool:
     """Two different user ids of the platform are two people, even if a channel gives both the same address."""
-    return one != other and one.startswith(_PLATFORM_USER) and other.startswith(_PLATFORM_USER)
+    return one != other and one.startswith(PLATFORM_USER) and other.startswith(PLATFORM_USER)
 
 
 _COMPRESSED_FROM, _COMPRESSED_TO = 4 * 1024, 64 * 1024

@@ -14,6 +14,7 @@ from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.events import Event, HookAnswered
 from botkit.ledger.interface import Committed, Input
+from botkit.ledger.postgresql import database
 from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL, MAX_EARLY, Awaited
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.ledger import PostgresLedger
@@ -21,6 +22,7 @@ from botkit.ledger.postgresql.shards import SHARDS
 from botkit.ledger.receipts import FutureReceipt, Receipt
 from botkit.testing.waiting import until
 from tests.ledger.ledger_stage import BOT
+from tests.ledger.postgresql_stage import Cuttable
 from tests.postgresql import Server
 
 Two = tuple[PostgresLedger, PostgresLedger]
@@ -68,9 +70,9 @@ def test_an_outcome_may_be_told_before_its_receipt_is_there(
     awaited, told = two[0]._awaited, threading.Event()
     add, hear = awaited.add, awaited.told
 
-    def late(row: int, receipt: Receipt[Committed], outcome: Committed) -> None:
+    def late(row: int, receipt: Receipt[Committed], outcome: Committed, in_doubt: bool) -> None:
         assert told.wait(10)
-        add(row, receipt, outcome)
+        add(row, receipt, outcome, in_doubt)
 
     def heard(text: str) -> None:
         hear(text)
@@ -82,6 +84,18 @@ def test_an_outcome_may_be_told_before_its_receipt_is_there(
     assert two[0].submit(answer(elsewhere, "no")).result(10).refused == "not no"
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_an_outcome_is_awaited_also_if_the_doors_commit_was_in_doubt(
+    two: Two, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    monkeypatch.setattr(database, "_Connection", Cuttable)
+    for context, refused in (("no", "not no"), ("yes", "")):
+        monkeypatch.setattr(Cuttable, "next", ("botkit door", when))
+        two[0]._door._disconnect()
+        assert two[0].submit(answer("u-1", context)).result(10).refused == refused
+        assert Cuttable.next is None
+
+
 def test_the_outcomes_of_others_leave_room_for_those_that_are_awaited_here() -> None:
     def no_reader() -> AbstractContextManager[Connection]:
         raise LedgerError("not asked for")
@@ -89,7 +103,9 @@ def test_the_outcomes_of_others_leave_room_for_those_that_are_awaited_here() -> 
     awaited, here = Awaited(no_reader), Future[Committed]()
     awaited.answered([(row, "") for row in range(MAX_EARLY)])
     awaited.answered([(MAX_EARLY, "no")])
-    awaited.add(MAX_EARLY, FutureReceipt(here), Committed(Conversation(ConversationId(BOT, "u")), (), ()))
+    awaited.add(
+        MAX_EARLY, FutureReceipt(here), Committed(Conversation(ConversationId(BOT, "u")), (), ()), False
+    )
     assert here.result(0).refused == "no"
 
 

@@ -16,8 +16,9 @@ from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.postgresql import owner, reading
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.reading import Gained
-from botkit.ledger.postgresql.shards import SHARDS
+from botkit.ledger.postgresql.shards import SHARDS, shard_of
 from botkit.testing.waiting import until
 from tests.postgresql import Server
 
@@ -60,7 +61,7 @@ def test_nothing_is_attempted_on_a_server_that_cannot_write(
 def test_shards_are_read_a_few_at_a_time(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
 
-    def of_shards(connection: Connection, shards: Sequence[int]) -> Gained:
+    def of_shards(connection: Connection, shards: Sequence[int], *_: object) -> Gained:
         read.append(len(shards))
         return Gained((), (), 0)
 
@@ -72,6 +73,30 @@ def test_shards_are_read_a_few_at_a_time(postgresql: Server, monkeypatch: pytest
         ledger.close()
     assert read == [owner.MAX_CLAIMED] * (SHARDS // owner.MAX_CLAIMED)
     assert [line["event"] for line in lines].count("shards_gained") == 1
+
+
+def test_effects_are_read_some_at_a_time_and_the_session_is_never_silent_for_long(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others end the session of an owner that is in one statement for too long."""
+    monkeypatch.setattr(reading, "ROWS_AT_ONCE", 2)
+    ledger = PostgresLedger(postgresql.empty(), _passes)
+    ledger.start(lambda _: None)
+    until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
+    for number in range(5):
+        ledger.submit(_says(f"{number}")).result(10)
+    until(lambda: ledger.depth == 5, "for the messages")
+    ledger.close()
+    shard = shard_of(ADA)
+    answers: list[None] = []
+    with psycopg.connect(postgresql.url, autocommit=True) as connection:
+        assert reading.possible_repeats(connection, [shard], lambda: answers.append(None)) == 1
+        assert len(answers) == 3
+        connection.execute("UPDATE inputs SET rank = id, decided = ''")
+        monkeypatch.setattr(reading, "decision_from_bytes", lambda _, number, __: number)
+        gained = reading._by_rank(connection, SQL["kept_inputs"], shard, lambda: answers.append(None))
+        assert [rank for _, rank, *_ in gained] == [1, 2, 3, 4, 5]
+        assert len(answers) == 6
 
 
 def test_a_row_that_cannot_be_read_does_not_stop_the_others(

@@ -78,7 +78,7 @@ def _numbered(query: str) -> str:
     ("name", "values", "index"),
     [
         ("undecided", (list(range(64)),), "inputs_undecided"),
-        ("kept_inputs", (list(range(64)),), "inputs_kept"),
+        ("kept_inputs", {"shard": 3, "after": 5, "rows": 10}, "inputs_kept"),
         ("newest_hook_of_user", {"bot": "bot", "user": "u-7"}, "payloads_pkey"),
     ],
 )

@@ -36,3 +36,22 @@ def test_repeated_keys_leave_the_connection_as_it_was(
             write(connection, _batch(f"new {number}"), Rows(done=[number]))
             write(connection, _batch(f"newer {number}"), Rows(failed=[number]))
     assert not caplog.records
+
+
+def test_repeated_keys_are_no_errors_to_the_server(postgresql: Server) -> None:
+    """Its log would have a line, with the statement, of each event that the agents' side lists again."""
+    log = postgresql.folder / "log"
+    with connect(postgresql.empty(), "start") as connection:
+        migrate(connection)
+        before = len(log.read_bytes())
+        batch = _batch("seen")
+        batch.keys["new"] = ("new", Instant(1.0), None)
+        write(connection, _batch("seen"), Rows())
+        for rows in (Rows(), Rows(answered=[(1, "", 1.0)], sent_on=[(1, 2)])):
+            with pytest.raises(KeysSeen):
+                write(connection, batch, rows)
+        assert connection.execute("SELECT key FROM inbox").fetchall() == [("seen",)]
+        assert connection.execute("SELECT count(*) FROM answers").fetchone() == (0,)
+        write(connection, _batch("new"), Rows(answered=[(1, "", 1.0)]))
+        assert connection.execute("SELECT count(*) FROM answers").fetchone() == (1,)
+    assert b"ERROR" not in log.read_bytes()[before:]

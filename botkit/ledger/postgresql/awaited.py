@@ -28,8 +28,15 @@ class Awaited:
         """Outcomes that came before their receipts; None where it is in the store. Most are of receipts in other processes."""
         self._lock = threading.Lock()
 
-    def add(self, row: int, receipt: Receipt[Committed], outcome: Committed) -> None:
-        """An input was taken; its outcome will be like this, but for the refusal."""
+    def add(self, row: int, receipt: Receipt[Committed], outcome: Committed, in_doubt: bool) -> None:
+        """An input was taken; its outcome will be like this, but for the refusal.
+
+        Args:
+            row: of the input.
+            receipt: its receipt.
+            outcome: what is known of the outcome.
+            in_doubt: it was perhaps taken by an attempt before, and its outcome told long ago.
+        """
         with self._lock:
             told = row in self._early
             early = self._early.pop(row, None)
@@ -37,7 +44,7 @@ class Awaited:
                 self._receipts[row] = (receipt, outcome)
         if early is not None:
             receipt.settle(replace(outcome, refused=early))
-        elif told:
+        elif told or in_doubt:
             self._read([row])
 
     def answered(self, found: Sequence[tuple[int, str]]) -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import PassToBot, PassToUser
-from botkit.ledger.batch import Batch
+from botkit.ledger.batch import Batch, is_flagged
 from botkit.ledger.interface import Committed, Decide, Input
 from botkit.ledger.memory import Remembered
 from botkit.ledger.postgresql.passed_on import AllPassedOn, PassedOn, is_named
@@ -31,7 +32,11 @@ class Taken:
     input: Input
     receipt: Receipt[Committed] | None = None
     row: int | None = None
+    shard: int = -1
+    """Of the row."""
     awaited: bool = False
+    inherited: bool = False
+    """The row was there when this process came to own its shard, so that an earlier owner may have decided on it already."""
 
 
 @dataclass(slots=True)
@@ -60,6 +65,8 @@ class Deciding:
         self.ids: Iterator[int] = iter(())
         """Of the next effects."""
         self.last_rank = 0
+        self.live_before: set[ConversationId] = set()
+        """Conversations that had an agent session when shards were taken on."""
 
     def together(
         self,
@@ -78,13 +85,15 @@ class Deciding:
         """
         decided = Decided(Batch(self._decide, self._remembered, self.ids))
         for one, key in zip(wanted, keys, strict=True):
-            if one.row is not None:
-                target = shard_of(decided.batch.targets(one.input)[0])
-                if target not in shards:
-                    decided.rows.moved.append((one.row, target))
-                    continue
+            targets = self._targets(decided.batch, one)
+            if one.row is not None and (target := shard_of(targets[0])) not in shards:
+                decided.rows.moved.append((one.row, target))
+                decided.rows.sent_on.append((one.row, target))
+                continue
             try:
-                outcome = decided.batch.decide(one.input, key, seen=key in seen, seen_with=seen.get(key))
+                outcome = decided.batch.decide(
+                    one.input, key, targets=targets, seen=key in seen, seen_with=seen.get(key)
+                )
             except Exception as error:  # noqa: BLE001 - a defect in the rules: only this input fails
                 decided.outcomes.append((one, error))
                 if one.row is not None:
@@ -109,6 +118,22 @@ class Deciding:
                 self._passed_on.remove(item_id // 2)
         for row, _, _ in decided.rows.kept:
             self._passed_on.written(row)
+
+    def _targets(self, batch: Batch, one: Taken) -> Sequence[ConversationId]:
+        """The conversations that an input may mean.
+
+        A hook that was written down in its user's own shard came before any hand-off under their names in another one was
+        committed. An earlier owner has decided on it without such a hand-off, and the bot may have the message already.
+        """
+        targets, own = batch.targets(one.input), one.input.conversation_id
+        if (
+            one.inherited
+            and targets[0] in self.live_before
+            and shard_of(targets[0]) != one.shard == shard_of(own)
+            and not is_flagged(one.input)
+        ):
+            return (own,)
+        return targets
 
     def _rank(self, decided: Decided) -> None:
         """Number the effects in the order of the decisions."""
@@ -165,6 +190,9 @@ def _of_row(decided: Decided, one: Taken, row: int, outcome: tuple[Committed, ..
         decided.rows.done.append(row)
         return outcome
     del batch.outbox[item.id]
+    if (shard := shard_of(item.conversation_id)) != one.shard:
+        # Whoever owns the conversation next has to find the message with it.
+        decided.rows.moved.append((row, shard))
     item = replace(item, id=row * 2)
     decided.passed_on[row] = PassedOn(item, (one.input.conversation_id.user_id, *one.input.aliases))
     return (replace(first, items=(item,)),)

@@ -19,8 +19,9 @@ from msgspec.structs import replace
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.events import Event, HookAnswered
-from botkit.ledger.batch import committed_with, is_retried, original_of, unique_key
+from botkit.ledger.batch import committed_with, is_flagged, is_retried, original_of, unique_key
 from botkit.ledger.interface import Committed, Input
+from botkit.ledger.memory import PLATFORM_USER
 from botkit.ledger.postgresql.database import INPUTS_FAULT, LOST, Connection, connect
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.rows import input_to_bytes
@@ -42,6 +43,7 @@ GIVE_UP_SECONDS = 8.0
 """Max time for which a batch is tried again. The hook's answer waits for ten seconds."""
 _RETRY_SECONDS = 0.1
 _BETWEEN_NAMES = "\x1e"
+
 
 Taken = Callable[[Mapping[int, tuple[int, Input]]], None]
 """Called with the inputs that were written down, by id, each with its shard, before anybody is notified of them."""
@@ -74,14 +76,14 @@ class Door:
         url: str,
         *,
         taken: Taken,
-        answers: Callable[[int, Receipt[Committed], Committed], None],
+        answers: Callable[[int, Receipt[Committed], Committed, bool], None],
         pooled: bool = False,
     ) -> None:
         """
         Args:
             url: of the database.
             taken: see `Taken`.
-            answers: takes the receipts of inputs whose outcome the owner has to tell, with their ids.
+            answers: takes the receipts of inputs whose outcome the owner has to tell: see `awaited.Awaited.add`.
             pooled: see `database.connect`.
         """
         self._url = url
@@ -176,7 +178,7 @@ class Door:
         for one in given:
             outcome = Committed(Conversation(one.input.conversation_id), (), (), duplicate=one.duplicate)
             if one.awaited and one.id is not None:
-                self._answers(one.id, one.receipt, outcome)
+                self._answers(one.id, one.receipt, outcome, one.in_doubt)
             else:
                 one.receipt.settle(outcome)
 
@@ -187,8 +189,9 @@ class Door:
         stored: list[tuple[int, int]] = []
         first: dict[str, _Given] = {}
         known: list[_Given] = []
+        awaited = [one for one in given if one.awaited]
         for one in given:
-            if one.id is not None:
+            if one.id is not None or one.awaited:
                 continue
             if one.key in first:
                 known.append(one)
@@ -198,10 +201,14 @@ class Door:
         known += [one for one in first.values() if one.id is None]
         if known:
             stored += self._again(self._writer, known)
+        for one in awaited:
+            stored += self._insert_awaited(self._writer, one)
         return stored
 
     def _insert(self, writer: Connection, given: Sequence[_Given]) -> Sequence[tuple[int, int]]:
         """Commit the inputs whose keys are new. They get their ids, which are returned with their shards."""
+        if not given:
+            return ()
         row = writer.execute(SQL["take_inputs"], _columns(given)).fetchone()
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         keys, ids, shards = row
@@ -212,6 +219,20 @@ class Door:
         stored = list(zip(ids, shards, strict=True))
         self._taken({item_id: (shard, one.input) for one, (item_id, shard) in zip(new, stored, strict=True)})
         return stored
+
+    def _insert_awaited(self, writer: Connection, one: _Given) -> Sequence[tuple[int, int]]:
+        """Commit an input whose outcome is awaited.
+
+        It has its id before that: should the commit be in doubt, its outcome has to be found, whoever has decided meanwhile.
+        """
+        if one.id is None:
+            (one.id,) = writer.execute(SQL["next_number"]).fetchone() or (0,)
+        row = writer.execute(SQL["take_awaited"], {"id": one.id, "key": one.key, **_values(one)}).fetchone()
+        if row is None:
+            return ()  # An attempt before has committed it.
+        (shard,) = row
+        self._taken({one.id: (shard, one.input)})
+        return [(one.id, shard)]
 
     def _again(self, writer: Connection, known: Sequence[_Given]) -> Sequence[tuple[int, int]]:
         """Inputs whose keys were there: repetitions, but for messages that the user's client has sent again."""
@@ -288,5 +309,17 @@ def _columns(given: Sequence[_Given]) -> dict[str, Any]:
         "inputs": [one.data for one in given],
         "components": [one.input.hook.component_id if one.input.hook is not None else None for one in given],
         "bodies": [one.input.hook.body if one.input.hook is not None else None for one in given],
-        "awaited": [place for place, one in enumerate(given, 1) if one.awaited],
+        "flagged": [is_flagged(one.input) for one in given],
+        "platform_user": PLATFORM_USER,
+    }
+
+
+def _values(one: _Given) -> dict[str, Any]:
+    hook = one.input.hook
+    return {
+        "at": float(one.event.at),
+        "shard": shard_of(one.input.conversation_id),
+        "input": one.data,
+        "component_id": hook.component_id if hook is not None else None,
+        "body": hook.body if hook is not None else None,
     }

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
@@ -21,17 +22,17 @@ from botkit.ledger.batch import in_order, unique_key
 from botkit.ledger.interface import Committed, Decide, Input, Moves
 from botkit.ledger.memory import PayloadCache, Remembered
 from botkit.ledger.postgresql import ownership, reading, writing
-from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL
 from botkit.ledger.postgresql.database import INPUTS_FAULT, LOST, Connection, columns_of, connect
 from botkit.ledger.postgresql.deciding import Decided, Deciding, Taken
-from botkit.ledger.postgresql.door import INPUTS_CHANNEL, LOOK
+from botkit.ledger.postgresql.door import LOOK
 from botkit.ledger.postgresql.ended import noticing_its_end
+from botkit.ledger.postgresql.names import EndedNames
 from botkit.ledger.postgresql.ownership import Ownership
 from botkit.ledger.postgresql.passed_on import AllPassedOn
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import shard_of
 from botkit.ledger.postgresql.taking import Taking
-from botkit.ledger.postgresql.writing import KeysSeen, Rows, key_of
+from botkit.ledger.postgresql.writing import KeysSeen, key_of
 from botkit.ledger.receipts import Receipt
 from botkit.ledger.telling import Telling
 from botkit.ledger.waiting import Waiting
@@ -92,6 +93,7 @@ class Owner:
         self.remembered = Remembered()
         self._light = AllPassedOn()
         self._taking = Taking(local)
+        self._ended_names = EndedNames()
         self._deciding = Deciding(decide, self.remembered, self._light)
         self.depth = 0
         """The number of effects that are not done."""
@@ -285,6 +287,8 @@ class Owner:
                 connection, self._own.claim(connection, may_claim[first : first + MAX_CLAIMED])
             )
             self._own.ping(connection)
+        if self._ended_names:
+            self._ended_names.forget(connection, self._light.rows | self._taking.unreadable)
         if owned := len(self._own.shards) - before:
             _log.info("shards_gained", shards=owned, effects=effects, owned=len(self._own.shards))
 
@@ -293,18 +297,23 @@ class Owner:
         if not shards:
             return 0
         numbers = sorted(shards)
-        gained = reading.of_shards(connection, numbers)
+        keep = partial(self._own.keep, connection)
+        gained = reading.of_shards(connection, numbers, keep)
         for stored in gained.stored:
             self.remembered.put(stored.conversation.id, stored)
+        self._deciding.live_before.update(
+            stored.conversation.id for stored in self.remembered.all() if stored.conversation.session
+        )
+        self._ended_names.gained(connection, numbers, self.remembered)
         self._deciding.last_rank = max(self._deciding.last_rank, gained.last_rank)
         self.depth += len(gained.items)
         left_behind = [number for number, clean in shards.items() if not clean]
-        repeats = reading.possible_repeats(connection, left_behind) if left_behind else 0
+        repeats = reading.possible_repeats(connection, left_behind, keep) if left_behind else 0
         self._own.add(numbers)
         if self._moves is not None:
             conversations = [stored.conversation for stored in gained.stored if stored.conversation.open]
             self._moves.gain(gained.items, conversations, possible_duplicates=repeats)
-        self._taking.has_to_look = True
+        self._taking.gained(numbers)
         return len(gained.items)
 
     def _leave(self, connection: Connection, shards: set[int], *, told: bool) -> None:
@@ -343,6 +352,8 @@ class Owner:
             if shard_of(one) in shards:
                 self.remembered.put(one, None)
                 self._payloads.drop(one)
+                self._deciding.live_before.discard(one)
+        self._ended_names.lose(shards)
         self._light.forget(lambda one: shard_of(one) in shards)
         self._taking.forget(shards)
         if not self._own.shards:
@@ -434,11 +445,11 @@ class Owner:
             raise
         self._apply(decided, deleted)
         self._tell(decided)
-        self._notify(connection, decided.rows)
 
     def _apply(self, decided: Decided, deleted: int) -> None:
         """The transaction is durable: update the memory."""
         self._deciding.apply(decided)
+        self._ended_names.changed(named=decided.rows.named, forgotten=decided.rows.forgotten)
         for conversation_id, (hook, _) in decided.batch.payloads.items():
             self._payloads.put(conversation_id, hook)
         self.depth += len(decided.batch.outbox) + len(decided.passed_on) - deleted
@@ -448,15 +459,6 @@ class Owner:
         self._telling.tell(outcomes, self._on_commit)
         if decided.rows.answered:
             self._answered([(row, refused) for row, refused, _ in decided.rows.answered])
-
-    def _notify(self, connection: Connection, rows: Rows) -> None:
-        """Tell other processes what is theirs."""
-        if rows.moved:
-            text = ",".join([f"{row}:{shard}" for row, shard in rows.moved])
-            connection.execute(SQL["tell"], (INPUTS_CHANNEL, text))
-        if rows.answered:
-            text = ",".join([str(row) for row, _, _ in rows.answered])
-            connection.execute(SQL["tell"], (ANSWERS_CHANNEL, text))
 
 
 def _refuse(one: _Queued) -> None:

@@ -17,8 +17,10 @@ IDLE_SECONDS = 5.0
 """The server ends a session that has been silent for so long: that of a process which stands still."""
 SURE_SECONDS = 3.5
 """For so long after its last word to the server, a process can be sure of its shards. The rest is for calls under way."""
+PING_SECONDS = 1.0
 STUCK_SECONDS = 6.0
-"""The others end a session that keeps the server waiting for so long in the middle of a statement: no limit of its own does."""
+"""The others end a session that keeps the server waiting for so long in the middle of a statement: no limit of its own does. An
+owner that lives is in none for so long: it takes and reads a few thousand rows at a time."""
 PREFERRED_SECONDS = 2.0
 """After a restart of the server, everybody gets back what it owned before others may claim it."""
 SESSION: dict[str, str | int] = {
@@ -98,6 +100,11 @@ class Ownership:
         began = _now()
         connection.execute("SELECT 1")
         self._heard = began
+
+    def keep(self, connection: Connection) -> None:
+        """`ping` if it has said nothing for a second; for what takes long."""
+        if _now() - self._heard > PING_SECONDS:
+            self.ping(connection)
 
     def turn(self, connection: Connection) -> tuple[set[int], Sequence[int]]:
         """Look how many processes there are. Returns the shards to give up, and those to claim."""

@@ -5,23 +5,39 @@
 -- name: take_inputs
 -- Keys are sorted, so that two doors with the same keys wait for each other instead of deadlocking. A row is numbered in the
 -- order of its place. It returns the keys that are new, and the ids and shards of their rows, in the order of the ids.
+--
+-- A hook goes to the shard of the live conversation that it is about (`Staged.resolve`), else to that of its user. A name that
+-- leads elsewhere is locked until the row is committed: see `names.py`.
 WITH given AS (
-    SELECT * FROM unnest(
+    SELECT g.*, string_to_array(g.names, chr(30)) AS called FROM unnest(
         %(keys)b::text[], %(sessions)b::text[], %(shards)b::smallint[], %(bots)b::text[], %(names)b::text[],
-        %(channels)b::text[], %(inputs)b::bytea[], %(components)b::text[], %(bodies)b::bytea[]
-    ) WITH ORDINALITY AS g (key, session, shard, bot_id, names, channel, input, component_id, body, place)
+        %(channels)b::text[], %(flagged)b::boolean[], %(inputs)b::bytea[], %(components)b::text[], %(bodies)b::bytea[]
+    ) WITH ORDINALITY AS g (key, session, shard, bot_id, names, channel, flagged, input, component_id, body, place)
 ), fresh AS (
     INSERT INTO inbox (key, at, session) SELECT key, %(at)s, session FROM given ORDER BY key
     ON CONFLICT (key) DO NOTHING RETURNING key
 ), stored AS (
     INSERT INTO inputs (shard, input, component_id, body, awaited)
     SELECT coalesce((
-        SELECT n.shard FROM live_names n
-        WHERE n.bot_id = given.bot_id AND n.name = ANY (string_to_array(given.names, chr(30)))
-        AND (n.channel IN (given.channel, '') OR given.channel = '')
-        ORDER BY n.user_id LIMIT 1
-    ), given.shard), given.input, given.component_id, given.body, given.place = ANY (%(awaited)s::int[])
-    FROM given JOIN fresh USING (key) ORDER BY given.place
+        SELECT n.shard FROM live_names AS n
+        WHERE n.bot_id = led.bot_id AND n.name = led.name AND n.user_id = led.user_id AND n.channel = led.channel
+        AND n.shard <> given.shard FOR KEY SHARE
+    ), given.shard), given.input, given.component_id, given.body, false
+    FROM given JOIN fresh USING (key) LEFT JOIN LATERAL (
+        SELECT n.* FROM live_names AS n
+        WHERE n.bot_id = given.bot_id AND n.name = ANY (given.called)
+        AND (n.channel IN (given.channel, '') OR given.channel = '' OR given.flagged AND NOT EXISTS (
+            SELECT FROM conversations AS c
+            WHERE c.bot_id = given.bot_id AND c.user_id = given.called[1] AND c.channel = given.channel
+        ))
+        AND (n.user_id = given.called[1] OR NOT (
+            starts_with(n.user_id, %(platform_user)s) AND starts_with(given.called[1], %(platform_user)s)
+        ))
+        ORDER BY n.channel = given.channel DESC, n.channel = '' DESC, array_position(given.called, n.name),
+            n.shard = given.shard DESC, n.user_id
+        LIMIT 1
+    ) AS led ON true
+    ORDER BY given.place
     RETURNING id, shard
 )
 SELECT
@@ -29,8 +45,19 @@ SELECT
     (SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM stored),
     (SELECT coalesce(array_agg(shard ORDER BY id), '{}') FROM stored)
 
+-- name: next_number
+SELECT nextval(pg_get_serial_sequence('inputs', 'id'))
+
+-- name: take_awaited
+-- It returns the shard, or nothing if the key was there before.
+WITH fresh AS (
+    INSERT INTO inbox (key, at) VALUES (%(key)s, %(at)s) ON CONFLICT (key) DO NOTHING RETURNING key
+)
+INSERT INTO inputs (id, shard, input, component_id, body, awaited) OVERRIDING SYSTEM VALUE
+SELECT %(id)s, %(shard)s, %(input)s, %(component_id)s, %(body)s, true FROM fresh RETURNING shard
+
 -- name: tell
-SELECT pg_notify(%s, %s)
+SELECT pg_notify(%s, %s) WHERE :unless_repeated
 
 -- name: seen_keys
 SELECT key, session FROM inbox WHERE key = ANY (%b::text[])
@@ -41,11 +68,11 @@ DELETE FROM answers WHERE input_id = ANY (%b::bigint[]) RETURNING input_id, refu
 -- --- the owner: what it takes ------------------------------------------------------------------------------------------
 
 -- name: inputs
-SELECT id, input, component_id, body, awaited FROM inputs
+SELECT id, shard, input, component_id, body, awaited FROM inputs
 WHERE id = ANY (%b::bigint[]) AND shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed ORDER BY id
 
 -- name: undecided
-SELECT id FROM inputs WHERE shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed ORDER BY id
+SELECT id, shard FROM inputs WHERE shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed ORDER BY id
 
 -- --- the owner: what it commits ----------------------------------------------------------------------------------------
 
@@ -53,50 +80,56 @@ SELECT id FROM inputs WHERE shard = ANY (%b::smallint[]) AND rank IS NULL AND NO
 INSERT INTO inbox (key, at, session) SELECT * FROM unnest(%b::text[], %b::double precision[], %b::text[])
 
 -- name: insert_new_keys
--- It fails by a division by zero if one of so many keys was there before.
-WITH fresh AS (
+-- It returns whether some of the keys were there before. Then none is inserted, and the statements that follow in its transaction
+-- do nothing (`:unless_repeated`): an error would undo them too, but the server's log would have a line of each repeated event.
+WITH seen AS (
+    SELECT FROM inbox WHERE key = ANY (%b::text[])
+), fresh AS (
     INSERT INTO inbox (key, at, session) SELECT * FROM unnest(%b::text[], %b::double precision[], %b::text[])
-    ON CONFLICT (key) DO NOTHING RETURNING key
+    WHERE NOT EXISTS (SELECT FROM seen)
 )
-SELECT 1 / (count(*) = %s)::int FROM fresh
+SELECT set_config('botkit.repeated', CASE WHEN EXISTS (SELECT FROM seen) THEN 'yes' ELSE 'no' END, true)
 
 -- name: delete_inputs
-DELETE FROM inputs WHERE id = ANY (%b::bigint[])
+DELETE FROM inputs WHERE id = ANY (%b::bigint[]) AND :unless_repeated
 
 -- name: fail_inputs
-UPDATE inputs SET failed = true WHERE id = ANY (%b::bigint[])
+UPDATE inputs SET failed = true WHERE id = ANY (%b::bigint[]) AND :unless_repeated
 
 -- name: keep_inputs
 UPDATE inputs SET rank = kept.rank, decided = kept.decided
 FROM unnest(%b::bigint[], %b::bigint[], %b::bytea[]) AS kept (id, rank, decided) WHERE inputs.id = kept.id
+AND :unless_repeated
 
 -- name: move_inputs
 UPDATE inputs SET shard = moved.shard FROM unnest(%b::bigint[], %b::smallint[]) AS moved (id, shard)
-WHERE inputs.id = moved.id
+WHERE inputs.id = moved.id AND :unless_repeated
 
 -- name: insert_effects
 INSERT INTO outbox (id, shard, rank, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, body)
 SELECT * FROM unnest(
     %b::bigint[], %b::smallint[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[],
     %b::double precision[], %b::text[], %b::bytea[]
-)
+) WHERE :unless_repeated
 
 -- name: delete_effects
-DELETE FROM outbox WHERE id = ANY (%b::bigint[])
+DELETE FROM outbox WHERE id = ANY (%b::bigint[]) AND :unless_repeated
 
 -- name: drop_lanes
-DELETE FROM outbox WHERE lane = ANY (%b::text[]) AND lane <> 'user' AND kind <> 'EndSession' RETURNING id
+DELETE FROM outbox WHERE lane = ANY (%b::text[]) AND lane <> 'user' AND kind <> 'EndSession' AND :unless_repeated
+RETURNING id
 
 -- name: insert_steps
 INSERT INTO story (at, ref, kind, detail)
 SELECT * FROM unnest(%b::double precision[], %b::bigint[], %b::text[], %b::text[])
+WHERE :unless_repeated
 
 -- name: upsert_conversations
 INSERT INTO conversations (bot_id, user_id, channel, shard, state, names, live, ended_at, session)
 SELECT * FROM unnest(
     %b::text[], %b::text[], %b::text[], %b::smallint[], %b::bytea[], %b::bytea[], %b::boolean[], %b::double precision[],
     %b::text[]
-)
+) WHERE :unless_repeated
 ON CONFLICT (bot_id, user_id, channel) DO UPDATE
 SET state = excluded.state, names = excluded.names, live = excluded.live, ended_at = excluded.ended_at,
     session = excluded.session
@@ -104,26 +137,40 @@ SET state = excluded.state, names = excluded.names, live = excluded.live, ended_
 -- name: delete_conversations
 DELETE FROM conversations USING unnest(%b::text[], %b::text[], %b::text[]) AS gone (bot_id, user_id, channel)
 WHERE conversations.bot_id = gone.bot_id AND conversations.user_id = gone.user_id AND conversations.channel = gone.channel
+AND :unless_repeated
+
+-- name: insert_names
+INSERT INTO live_names (bot_id, name, user_id, channel, shard)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::smallint[])
+WHERE :unless_repeated ON CONFLICT DO NOTHING
+
+-- name: upsert_payloads
+INSERT INTO payloads (bot_id, user_id, channel, component_id, body, at)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::double precision[])
+WHERE :unless_repeated
+ON CONFLICT (bot_id, user_id, channel) DO UPDATE
+SET component_id = excluded.component_id, body = excluded.body, at = excluded.at
+
+-- name: answer
+INSERT INTO answers (input_id, refused, at) SELECT * FROM unnest(%b::bigint[], %b::text[], %b::double precision[])
+WHERE :unless_repeated
+ON CONFLICT DO NOTHING
+
+-- --- the owner: names of ended sessions (names.py) -----------------------------------------------------------------------
+
+-- name: names
+SELECT bot_id, name, user_id, channel FROM live_names WHERE shard = ANY (%b::smallint[])
+
+-- name: lock_names
+SELECT n.bot_id, n.name, n.user_id, n.channel, n.shard
+FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS ended (bot_id, name, user_id, channel)
+JOIN live_names AS n USING (bot_id, name, user_id, channel) FOR UPDATE OF n SKIP LOCKED
 
 -- name: forget_names
 DELETE FROM live_names
 USING unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS gone (bot_id, name, user_id, channel)
 WHERE live_names.bot_id = gone.bot_id AND live_names.name = gone.name AND live_names.user_id = gone.user_id
 AND live_names.channel = gone.channel
-
--- name: insert_names
-INSERT INTO live_names (bot_id, name, user_id, channel, shard)
-SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::smallint[]) ON CONFLICT DO NOTHING
-
--- name: upsert_payloads
-INSERT INTO payloads (bot_id, user_id, channel, component_id, body, at)
-SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::double precision[])
-ON CONFLICT (bot_id, user_id, channel) DO UPDATE
-SET component_id = excluded.component_id, body = excluded.body, at = excluded.at
-
--- name: answer
-INSERT INTO answers (input_id, refused, at) SELECT * FROM unnest(%b::bigint[], %b::text[], %b::double precision[])
-ON CONFLICT DO NOTHING
 
 -- --- the owner: its shards ---------------------------------------------------------------------------------------------
 
@@ -172,15 +219,15 @@ UPDATE shards SET clean = true WHERE shard = ANY (%s::int[])
 SELECT nextval('outbox_blocks')
 
 -- name: conversations
-SELECT state, names FROM conversations WHERE shard = ANY (%b::smallint[])
+SELECT state, names FROM conversations WHERE shard = %s
 
 -- name: effects
 SELECT id, rank, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, coalesce(length(body), 0)
-FROM outbox WHERE shard = ANY (%b::smallint[]) ORDER BY rank
+FROM outbox WHERE shard = %(shard)s AND rank > %(after)s ORDER BY rank LIMIT %(rows)s
 
 -- name: kept_inputs
 SELECT id, rank, decided, component_id, coalesce(length(body), 0) FROM inputs
-WHERE shard = ANY (%b::smallint[]) AND rank IS NOT NULL ORDER BY rank
+WHERE shard = %(shard)s AND rank > %(after)s ORDER BY rank LIMIT %(rows)s
 
 -- name: depth
 SELECT (SELECT count(*) FROM outbox WHERE shard = ANY (%(shards)b::smallint[]))
@@ -190,7 +237,8 @@ SELECT (SELECT count(*) FROM outbox WHERE shard = ANY (%(shards)b::smallint[]))
 SELECT DISTINCT bot_id, user_id, channel FROM outbox WHERE lane = 'user' AND shard = ANY (%b::smallint[])
 
 -- name: rows_with_deliveries
-SELECT decided, input FROM inputs WHERE shard = ANY (%b::smallint[]) AND NOT failed ORDER BY id
+SELECT id, decided, input FROM inputs
+WHERE id > %(after)s AND shard = ANY (%(shards)b::smallint[]) AND NOT failed ORDER BY id LIMIT %(rows)s
 
 -- --- reading ---------------------------------------------------------------------------------------------------------
 
@@ -214,7 +262,8 @@ SELECT body, component_id FROM payloads WHERE bot_id = %s AND user_id = %s AND c
 SELECT user_id, channel, body, component_id FROM (
     SELECT p.user_id, p.channel, p.body, p.component_id, p.at, true AS live FROM live_names n JOIN payloads p
     ON p.bot_id = n.bot_id AND p.user_id = n.user_id AND p.channel = n.channel
-    WHERE n.bot_id = %(bot)s AND n.name = %(user)s
+    JOIN conversations c ON c.bot_id = n.bot_id AND c.user_id = n.user_id AND c.channel = n.channel
+    WHERE n.bot_id = %(bot)s AND n.name = %(user)s AND c.session IS NOT NULL
     UNION ALL
     SELECT user_id, channel, body, component_id, at, false FROM payloads WHERE bot_id = %(bot)s AND user_id = %(user)s
 ) AS found ORDER BY live DESC, at DESC LIMIT 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -20,14 +20,21 @@ from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.rows import decision_from_bytes, input_from_row
 from botkit.ledger.sizes import fitting
 
+ROWS_AT_ONCE = 2_000
+"""Max rows of one answer, so that whoever reads it can say in between that it lives: thousands of effects may wait."""
 MAX_HOOK_BYTES_AT_ONCE = 4 * 1024 * 1024
 """Max bytes of hooks read with the effects of shards. After an outage of a target, gigabytes of them may wait."""
 MAX_TRIED = 1_000
 """Max users of a bot to whom a process may have been passing messages on. Thousands that wait were never tried."""
+Between = Callable[[], None]
 _HOOKS = SQL["hooks_of_inputs"], SQL["hooks_of_effects"]
 _SIZES = SQL["sizes_of_inputs"], SQL["sizes_of_effects"]
 SWEEP_ROWS = 500
 SWEEP_PAYLOADS = 50
+
+
+def _nothing() -> None:
+    """Nobody has to be told that the reader lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +46,42 @@ class Gained:
     last_rank: int
 
 
-def of_shards(connection: Connection, shards: Sequence[int]) -> Gained:
-    """Everything that is decided in these shards."""
+def of_shards(connection: Connection, shards: Sequence[int], between: Between = _nothing) -> Gained:
+    """Everything that is decided in these shards. `between` is called after each answer of the server."""
     found: list[tuple[int, OutboxItem, int]] = []
     """Effects with their places and the bytes of their hooks."""
-    for number, rank, *key, lane, kind, effect, created_at, _, size in connection.execute(
-        SQL["effects"], (shards,)
-    ):
-        fields = codec.effect_from_json(kind, effect)
-        item = OutboxItem(number * 2 + 1, ConversationId(*key), lane, fields, Instant(created_at))
-        found.append((rank, item, size))
-    for row, rank, decided, _, size in connection.execute(SQL["kept_inputs"], (shards,)):
-        found.append((rank, decision_from_bytes(decided, row * 2, None), size))
+    stored: list[Stored] = []
+    for shard in shards:
+        for number, rank, *key, lane, kind, effect, created_at, _, size in _by_rank(
+            connection, SQL["effects"], shard, between
+        ):
+            fields = codec.effect_from_json(kind, effect)
+            item = OutboxItem(number * 2 + 1, ConversationId(*key), lane, fields, Instant(created_at))
+            found.append((rank, item, size))
+        for row, rank, decided, _, size in _by_rank(connection, SQL["kept_inputs"], shard, between):
+            found.append((rank, decision_from_bytes(decided, row * 2, None), size))
+        stored += [
+            Stored(codec.conversation_from_json(state), codec.names_from_json(names))
+            for state, names in connection.execute(SQL["conversations"], (shard,))
+        ]
+        between()
     found.sort(key=lambda one: one[0])
     near = found[: fitting([size for *_, size in found], MAX_HOOK_BYTES_AT_ONCE)]
     hooks = hooks_of(connection, [item.id for _, item, size in near if size])
-    stored = [
-        Stored(codec.conversation_from_json(state), codec.names_from_json(names))
-        for state, names in connection.execute(SQL["conversations"], (shards,))
-    ]
     items = [replace(item, hook=hooks.get(item.id)) for _, item, _ in found]
     return Gained(stored, items, max((rank for rank, *_ in found), default=0))
+
+
+def _by_rank(connection: Connection, query: str, shard: int, between: Between) -> Iterator[tuple[Any, ...]]:
+    """The rows of a shard in the order of their ranks, which stand in their second column."""
+    after = 0
+    while True:
+        rows = connection.execute(query, {"shard": shard, "after": after, "rows": ROWS_AT_ONCE}).fetchall()
+        between()
+        yield from rows
+        if len(rows) < ROWS_AT_ONCE:
+            return
+        after = rows[-1][1]
 
 
 def depth_of(connection: Connection, shards: Sequence[int]) -> int:
@@ -68,13 +90,13 @@ def depth_of(connection: Connection, shards: Sequence[int]) -> int:
     return int(row[0]) if row is not None else 0
 
 
-def possible_repeats(connection: Connection, shards: Sequence[int]) -> int:
-    """The users to whom the process that has lost these shards may just have delivered something."""
+def possible_repeats(connection: Connection, shards: Sequence[int], between: Between = _nothing) -> int:
+    """The users to whom the process that has lost these shards may just have delivered something. `between`: see `of_shards`."""
     users: set[ConversationId] = set()
     first: dict[str, int] = {}
     for bot_id, user_id, channel in connection.execute(SQL["users_with_deliveries"], (shards,)):
         users.add(ConversationId(bot_id, user_id, channel))
-    for decided, data in connection.execute(SQL["rows_with_deliveries"], (shards,)):
+    for _, decided, data in _rows_with_deliveries(connection, shards, between):
         if decided is None:
             with suppress(LedgerError):  # A newer version has written it, and nobody else has delivered it.
                 one = input_from_row(data, None, None).conversation_id
@@ -84,6 +106,20 @@ def possible_repeats(connection: Connection, shards: Sequence[int]) -> int:
         elif (item := decision_from_bytes(decided, 0, None)).lane == USER_LANE:
             users.add(item.conversation_id)
     return len(users)
+
+
+def _rows_with_deliveries(
+    connection: Connection, shards: Sequence[int], between: Between
+) -> Iterator[tuple[Any, ...]]:
+    after = 0
+    while True:
+        wanted = {"shards": shards, "after": after, "rows": ROWS_AT_ONCE}
+        rows = connection.execute(SQL["rows_with_deliveries"], wanted).fetchall()
+        between()
+        yield from rows
+        if len(rows) < ROWS_AT_ONCE:
+            return
+        after = rows[-1][0]
 
 
 def hooks_of(connection: Connection, item_ids: Sequence[int]) -> dict[int, HookBody]:

@@ -7,7 +7,7 @@ notified before it. Inputs that were missed are found by looking, every few seco
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 
 from botkit.errors import LedgerError
 from botkit.handoff.events import HookAnswered
@@ -40,8 +40,12 @@ class Taking:
         self._hints: deque[tuple[int, int]] = deque()
         self._unheard: dict[int, None] = {}
         """Inputs that were found by looking, perhaps before the door of this process has handed them over and notified."""
-        self._unreadable: set[int] = set()
+        self.unreadable: set[int] = set()
         """Inputs of a newer version. They stay for a process of that version, and delay nobody else's."""
+        self._new: set[int] = set()
+        """Shards that were taken on since it looked last."""
+        self._inherited: set[int] = set()
+        """Inputs that were there when their shards were taken on."""
         self.has_to_look = True
 
     def __bool__(self) -> bool:
@@ -64,6 +68,11 @@ class Taking:
         """Some notifications may have been missed: those that come from now on are not taken before it has looked. Any thread."""
         self._hints.append(_LOOK)
 
+    def gained(self, shards: Iterable[int]) -> None:
+        """These shards were taken on: it looks for what is there."""
+        self._new.update(shards)
+        self.has_to_look = True
+
     def find_missed(self, connection: Connection, shards: Set[int], known: Set[int]) -> None:
         """Look for inputs without notification, except the known ones.
 
@@ -74,8 +83,12 @@ class Taking:
         self._hints.clear()
         if shards:
             found = connection.execute(SQL["undecided"], (sorted(shards),)).fetchall()
-            known = known | self._unreadable
-            self._hints.extendleft([(row, _FOUND) for (row,) in reversed(found) if row not in known])
+            known = known | self.unreadable
+            new = [(row, shard) for row, shard in found if row not in known]
+            self._inherited.intersection_update([row for row, _ in new])
+            self._inherited.update([row for row, shard in new if shard in self._new])
+            self._new.clear()
+            self._hints.extendleft([(row, _FOUND) for row, _ in reversed(new)])
 
     def next(
         self, connection: Connection, shards: Set[int], known: Set[int], *, at_most: int
@@ -87,12 +100,13 @@ class Taking:
         read = self._read(connection, shards, foreign, found) if foreign else {}
         taken = []
         for row in rows:
-            shard, local = self._local.pop(row, (None, None))
+            shard, local = self._local.pop(row, (-1, None))
             if local is None:
                 if row in read:
                     taken.append(read[row])
             elif shard in shards:
-                taken.append(Taken(local, row=row, awaited=isinstance(local.event, HookAnswered)))
+                awaited = isinstance(local.event, HookAnswered)
+                taken.append(Taken(local, row=row, shard=shard, awaited=awaited))
         return taken
 
     def forget(self, shards: Set[int]) -> None:
@@ -124,13 +138,19 @@ class Taking:
         self, connection: Connection, shards: Set[int], rows: Sequence[int], found: Set[int]
     ) -> dict[int, Taken]:
         read: dict[int, Taken] = {}
-        for row, data, component_id, body, awaited in connection.execute(
+        for row, shard, data, component_id, body, awaited in connection.execute(
             SQL["inputs"], (rows, sorted(shards))
         ):
             try:
-                read[row] = Taken(input_from_row(data, component_id, body), row=row, awaited=awaited)
+                read[row] = Taken(
+                    input_from_row(data, component_id, body),
+                    row=row,
+                    shard=shard,
+                    awaited=awaited,
+                    inherited=row in self._inherited,
+                )
             except LedgerError as error:
-                self._unreadable.add(row)
+                self.unreadable.add(row)
                 _log.error("input_unreadable", row=row, reason=str(error))
             if row in found:
                 self._unheard[row] = None

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
-
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger import codec
 from botkit.ledger.batch import Batch
 from botkit.ledger.interface import OutboxItem
 from botkit.ledger.memory import Stored
+from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL
 from botkit.ledger.postgresql.database import Connection, columns_of, in_one_round_trip
+from botkit.ledger.postgresql.door import INPUTS_CHANNEL
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import shard_of
 
@@ -32,7 +32,9 @@ class Rows:
     kept: list[tuple[int, int, bytes]] = field(default_factory=list)
     """Inputs that stay as effects, with their places and decisions."""
     moved: list[tuple[int, int]] = field(default_factory=list)
-    """Inputs of other shards, each with its shard."""
+    """Inputs that change their shard, each with the new one."""
+    sent_on: list[tuple[int, int]] = field(default_factory=list)
+    """Those of them on which another process has to decide."""
     answered: list[tuple[int, str, float]] = field(default_factory=list)
     named: list[tuple[ConversationId, str]] = field(default_factory=list)
     """Names under which users of live agent sessions are found from now on."""
@@ -57,18 +59,15 @@ def write(connection: Connection, batch: Batch, rows: Rows) -> int:
     """
     statements = _statements(batch, rows)
     cursors = []
-    try:
-        if len(statements) == 1:
+    if len(statements) == 1:
+        cursors = [connection.execute(SQL[name], columns) for name, columns in statements]
+    elif statements:
+        with in_one_round_trip(connection):
+            connection.execute("BEGIN")
             cursors = [connection.execute(SQL[name], columns) for name, columns in statements]
-        elif statements:
-            with in_one_round_trip(connection):
-                connection.execute("BEGIN")
-                cursors = [connection.execute(SQL[name], columns) for name, columns in statements]
-                connection.execute("COMMIT")
-    except psycopg.errors.DivisionByZero as error:
-        # Not a statement of ours: psycopg has to forget the statements that it believes to be prepared.
-        connection.rollback()
-        raise KeysSeen from error
+            connection.execute("COMMIT")
+    if batch.keys and cursors[0].fetchone() == ("yes",):
+        raise KeysSeen
     deleted = sum(
         cursor.rowcount
         for (name, _), cursor in zip(statements, cursors, strict=True)
@@ -80,11 +79,12 @@ def write(connection: Connection, batch: Batch, rows: Rows) -> int:
 def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
     found: list[tuple[str, Sequence[Any]]] = []
 
-    def add(name: str, given: Sequence[Sequence[Any]], *more: object) -> None:
+    def add(name: str, given: Sequence[Sequence[Any]]) -> None:
         if given:
-            found.append((name, [*columns_of(given), *more]))
+            found.append((name, columns_of(given)))
 
-    add("insert_new_keys", sorted(batch.keys.values()), len(batch.keys))
+    if batch.keys:  # First: all others depend on it.
+        found.append(("insert_new_keys", [sorted(batch.keys), *columns_of(sorted(batch.keys.values()))]))
     if batch.dropped:
         found.append(("drop_lanes", [list(batch.dropped)]))
     add("insert_effects", [_effect(rows.ranks[item_id], *one) for item_id, one in batch.outbox.items()])
@@ -92,7 +92,6 @@ def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
     changes = sorted(batch.changes.items(), key=lambda one: one[0])
     add("delete_conversations", [key_of(one) for one, stored in changes if stored is None])
     add("upsert_conversations", [_conversation(stored) for _, stored in changes if stored is not None])
-    add("forget_names", [_name(*one) for one in sorted(rows.forgotten)])
     add("insert_names", [(*_name(*one), shard_of(one[0])) for one in sorted(rows.named)])
     add(
         "upsert_payloads",
@@ -110,6 +109,11 @@ def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
     add("keep_inputs", rows.kept)
     add("move_inputs", rows.moved)
     add("answer", rows.answered)
+    # Both are rare, so that it does not matter that the server lets one transaction at a time commit notifications.
+    if rows.sent_on:
+        found.append(("tell", [INPUTS_CHANNEL, ",".join([f"{row}:{shard}" for row, shard in rows.sent_on])]))
+    if rows.answered:
+        found.append(("tell", [ANSWERS_CHANNEL, ",".join([str(row) for row, _, _ in rows.answered])]))
     return found
 
 

@@ -1,0 +1,232 @@
+"""A user whose hooks come under several ids, which lie in shards of two processes: who decides on them, and in which order."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from msgspec.structs import replace
+
+from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.handoff.decision import Decision
+from botkit.handoff.events import AgentTransfer, Event, TimerFired, UserMessage, UserProfile
+from botkit.ledger.interface import HookBody, Input
+from botkit.ledger.postgresql import owner
+from botkit.ledger.postgresql.database import connect
+from botkit.ledger.postgresql.door import _columns, _given
+from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.ledger.postgresql.migrations import migrate
+from botkit.ledger.postgresql.names import EndedNames
+from botkit.ledger.postgresql.queries import SQL
+from botkit.ledger.postgresql.shards import SHARDS, shard_of
+from botkit.ledger.receipts import Receipt
+from botkit.testing.waiting import until
+from tests.ledger.ledger_stage import BOT, SESSION, rules
+from tests.postgresql import Server
+
+PHONE = "+49 30 1"
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Members:
+    """Two processes with half of the shards each, and what they have decided, in order."""
+
+    here: PostgresLedger
+    there: PostgresLedger
+    decided: list[tuple[str | None, str, str]]
+    """The text of each message, whom it goes to, and the user of its conversation."""
+    witness: psycopg.Connection[tuple[object, ...]]
+
+    @property
+    def texts(self) -> list[str | None]:
+        return [text for text, _, _ in self.decided]
+
+    def names(self) -> int:
+        """How many names lead to live conversations."""
+        ((found,),) = self.witness.execute("SELECT count(*) FROM live_names").fetchall()
+        assert isinstance(found, int)
+        return found
+
+    def shards_of_inputs(self) -> set[object]:
+        return {shard for (shard,) in self.witness.execute("SELECT shard FROM inputs").fetchall()}
+
+    def opens(self, one: ConversationId) -> None:
+        """Ada gets an agent, and is also known by her phone."""
+        self.here.submit(transfers(one, names=(PHONE,))).result(10)
+        until(lambda: self.names() == 2, "for the hand-off")
+
+    def ends(self, one: ConversationId) -> None:
+        fired = TimerFired(key="", at=Instant(2_000.0), session_id=SESSION, name="end", due=Instant(2_000.0))
+        self.here.submit(Input(one, fired)).result(10)
+
+
+@pytest.fixture
+def members(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Members]:
+    monkeypatch.setattr(owner, "TURN_SECONDS", 0.02)
+    monkeypatch.setattr(owner, "LOOK_SECONDS", 1_000.0)
+    monkeypatch.setattr("botkit.ledger.postgresql.ownership.PREFERRED_SECONDS", 0.0)
+    decided: list[tuple[str | None, str, str]] = []
+
+    def decide(conversation: Conversation, event: Event) -> Decision:
+        if isinstance(event, TimerFired):
+            return Decision(replace(conversation, session=None, ended_session=SESSION, ended_at=event.at))
+        if isinstance(event, UserMessage):
+            to = "bot" if conversation.session is None else "agent"
+            decided.append((event.text, to, conversation.id.user_id))
+        return rules(conversation, event)
+
+    url = postgresql.empty()
+    here, there = PostgresLedger(url, decide), PostgresLedger(url, decide)
+    try:
+        for one in (here, there):
+            one.start(lambda _: None)
+        until(lambda: all(len(one._owner.shards) == SHARDS // 2 for one in (here, there)), "for half each")
+        with connect(url, "witness") as witness:
+            yield Members(here, there, decided, witness)
+    finally:
+        for one in (here, there):
+            one.close()
+
+
+def user_of(ledger: PostgresLedger, channel: str = "", *, like: str = "user") -> ConversationId:
+    users = (ConversationId(BOT, f"{like}-{number}", channel) for number in _numbers)
+    return next(one for one in users if ledger._owner.owns(one))
+
+
+def transfers(one: ConversationId, *, names: tuple[str, ...] = ()) -> Input:
+    number = next(_numbers)
+    event = AgentTransfer(
+        key=f"k-{number}", at=Instant(1_000.0 + number), session_id=SESSION, profile=UserProfile()
+    )
+    return Input(one, event, HookBody(b"{}"), names)
+
+
+def says(
+    one: ConversationId, text: str, *, names: tuple[str, ...] = (PHONE,), flag: bool | None = None
+) -> Input:
+    number = next(_numbers)
+    event = UserMessage(key=f"k-{number}", at=Instant(1_000.0 + number), text=text, agent_transfer=flag)
+    return Input(one, event, HookBody(text.encode()), names)
+
+
+@contextmanager
+def deaf(ledger: PostgresLedger) -> Iterator[None]:
+    """Its owner hears of new inputs only when this is over."""
+    taking, heard = ledger._owner._taking, list[str]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(taking, "told", lambda text, _: heard.append(text))
+        yield
+    for text in heard:
+        ledger._owner.told(text)
+
+
+def test_a_users_hooks_keep_their_order_when_the_session_ends_to_which_a_name_has_led(
+    members: Members,
+) -> None:
+    ada, eve = user_of(members.here), user_of(members.there)
+    members.opens(ada)
+    with deaf(members.here):
+        members.there.submit(says(eve, "first")).result(10)
+        members.ends(ada)
+        members.there.submit(says(eve, "second")).result(10)
+        members.there.submit(says(user_of(members.there), "of somebody else", names=())).result(10)
+        until(lambda: "of somebody else" in members.texts, "for those who hear")
+    until(lambda: len(members.decided) == 3, "for all")
+    assert members.decided[1:] == [("first", "bot", eve.user_id), ("second", "bot", eve.user_id)]
+    until(lambda: members.names() == 0, "for the names to be forgotten")
+    members.there.submit(says(eve, "third")).result(10)
+    until(lambda: "third" in members.texts, "for the next one")
+    assert shard_of(ada) not in members.shards_of_inputs()
+
+
+def test_a_name_goes_when_nothing_waits_that_it_has_led(postgresql: Server) -> None:
+    ada, eve = ConversationId(BOT, "ada"), ConversationId(BOT, "eve")
+    assert shard_of(ada) != shard_of(eve)
+    ended = EndedNames()
+    ended.changed(named=(), forgotten=[(ada, PHONE)])
+    with connect(postgresql.empty(), "start") as session, psycopg.connect(postgresql.url) as door:
+        migrate(session)
+        name = [BOT], [PHONE], ["ada"], [""], [shard_of(ada)]
+        session.execute(SQL["insert_names"], name)
+        given = _columns([_given(says(eve, "hello"), Receipt(lambda _: None))])
+        _, ((row,),), ((shard,),) = [
+            [one] for one in door.execute(SQL["take_inputs"], given).fetchone() or ()
+        ]
+        assert shard == shard_of(ada)
+        ended.forget(session, set())
+        assert len(ended) == 1  # The door might still commit.
+        door.commit()
+        ended.forget(session, set())
+        assert len(ended) == 1  # The hook waits.
+        ended.forget(session, {row})
+        assert len(ended) == 0
+        assert session.execute("SELECT count(*) FROM live_names").fetchone() == (0,)
+
+
+def test_names_that_an_owner_has_left_are_forgotten_by_the_next_one(members: Members) -> None:
+    ada = user_of(members.here)
+    members.opens(ada)
+    members.witness.execute(
+        "INSERT INTO live_names SELECT bot_id, 'former', user_id, channel, shard FROM live_names LIMIT 1"
+    )
+    members.here.close()
+    until(lambda: len(members.there._owner.shards) == SHARDS, "for the shards")
+    until(lambda: members.names() == 2, "for the name to be forgotten")
+
+
+def test_a_hook_that_is_flagged_with_an_agent_finds_the_session_on_another_channel(members: Members) -> None:
+    ada, eve = user_of(members.here, "whatsapp"), user_of(members.there, "rtm")
+    members.opens(ada)
+    members.there.submit(says(eve, "not flagged")).result(10)
+    members.there.submit(says(eve, "flagged", flag=True)).result(10)
+    until(lambda: len(members.decided) == 2, "for both")
+    assert set(members.decided) == {
+        ("not flagged", "bot", eve.user_id),
+        ("flagged", "agent", ada.user_id),
+    }
+
+
+@pytest.mark.parametrize("like", ["u", "user"])
+def test_two_users_of_the_platform_are_two_people(members: Members, like: str) -> None:
+    """They may have one phone. A hook of one of them makes no detour by the other's shard."""
+    ada, eve = user_of(members.here, like=like), user_of(members.there, like=like)
+    members.opens(ada)
+    with deaf(members.here):
+        members.there.submit(says(eve, "hello")).result(10)
+        shard = shard_of(eve if like == "u" else ada)
+        assert members.shards_of_inputs() == {shard}
+    until(lambda: members.texts == ["hello"], "for the message")
+
+
+def test_a_message_that_is_passed_on_lies_in_the_shard_of_its_conversation(members: Members) -> None:
+    ada, eve = user_of(members.here), user_of(members.here)
+    assert shard_of(ada) != shard_of(eve)
+    members.opens(ada)
+    with deaf(members.here):
+        members.there.submit(says(eve, "hello")).result(10)
+        assert members.shards_of_inputs() == {shard_of(ada)}
+        members.ends(ada)
+    until(lambda: members.texts == ["hello"], "for the message")
+    until(lambda: members.shards_of_inputs() == {shard_of(eve)}, "for its row")
+
+
+def test_a_message_that_was_passed_on_before_a_handoff_elsewhere_stays_the_bots(members: Members) -> None:
+    """The process that has passed it on dies, and the one with the hand-off takes it over."""
+    ada, eve = user_of(members.here), user_of(members.there)
+    members.there.submit(says(eve, "before")).result(10)
+    until(lambda: "before" in members.texts, "for the first message")
+    members.opens(ada)
+    members.there.close()
+    until(lambda: members.texts == ["before", "before"], "for the next owner")
+    members.here.submit(says(eve, "after")).result(10)
+    until(lambda: "after" in members.texts, "for the next message")
+    assert members.decided == [
+        ("before", "bot", eve.user_id),
+        ("before", "bot", eve.user_id),
+        ("after", "agent", ada.user_id),
+    ]
