@@ -170,7 +170,7 @@ class Access(CloudCore):
             issued_seconds=now_seconds,
             expires_seconds=int(now_seconds + minutes * 60) if expires_seconds is None else expires_seconds,
         )
-        last = self.last_event_id
+        last = user.last_event_id if self.settings.event_ids == "own" else self.last_event_id
         return {
             "accessToken": tokens.mint(claims, self.secret),
             "lastEventId": last if self.settings.last_event_id_as_number else str(last),

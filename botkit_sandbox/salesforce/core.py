@@ -8,7 +8,6 @@ Numbers in parentheses are sections of docs/protocols/salesforce-miaw.md.
 
 from __future__ import annotations
 
-import itertools
 import secrets
 import time
 import uuid
@@ -21,17 +20,25 @@ import msgspec
 from botkit_sandbox.bus import Bus
 from botkit_sandbox.faults import Faults
 from botkit_sandbox.salesforce import payloads
-from botkit_sandbox.salesforce.eventlog import frame
+from botkit_sandbox.salesforce.eventlog import FIRST_EVENT_ID, frame
 from botkit_sandbox.salesforce.faults import Fault
 from botkit_sandbox.salesforce.ids import RecordIds, short_id
 from botkit_sandbox.salesforce.refusal import NotKnown
 from botkit_sandbox.salesforce.settings import SalesforceSandboxSettings
 from botkit_sandbox.salesforce.spelling import loosely
-from botkit_sandbox.salesforce.state import SYSTEM, Agent, Conversation, EndUser, Entry, FileStore, Sender
+from botkit_sandbox.salesforce.state import (
+    SYSTEM,
+    Agent,
+    Conversation,
+    EndUser,
+    Entry,
+    FileStore,
+    LateEvent,
+    Sender,
+)
 from botkit_sandbox.salesforce.transcripts import transcript_item
 from botkit_sandbox.wire import Wire
 
-FIRST_EVENT_ID = 2_147_867_834
 BUS_TOPIC = "salesforce"
 
 
@@ -91,7 +98,6 @@ class CloudCore:
         """The conversations that wait for an agent, longest wait first. An agent may be assigned who has not accepted yet."""
         self.files = FileStore()
         self.faults = Faults[Fault](lambda: self._faults_changed())
-        self._event_ids = itertools.count(FIRST_EVENT_ID + 1)
         self.last_event_id = FIRST_EVENT_ID
         self.token_serial = 0
         self.token_times_ms: deque[int] = deque()
@@ -170,8 +176,11 @@ class CloudCore:
         )
 
     def _put_on_stream(self, conversation: Conversation, event: str, entry: Entry) -> None:
-        self.last_event_id = event_id = next(self._event_ids)
-        if self.faults and self.faults.use("lose-event", conversation_id=conversation.id):
+        owner = conversation.owner
+        owner.emitted += 1
+        if lost := self._due("lose-event", conversation):
+            if lost.ids == "kept":
+                self._next_event_id(owner)
             return
         loose = self.settings.entry_spelling == "loose"
         payload = loosely(entry.payload) if loose else entry.payload
@@ -194,10 +203,45 @@ class CloudCore:
                 "clientDuration": 0,
             },
         }
-        new = frame(event_id, event, msgspec.json.encode(loosely(envelope) if loose else envelope))
-        conversation.owner.log.append(new, keep=self.settings.replay_window)
-        if self.faults and self.faults.use("repeat-event", conversation_id=conversation.id):
-            conversation.owner.log.append(new, keep=self.settings.replay_window)
+        data = msgspec.json.encode(loosely(envelope) if loose else envelope)
+        if late := self._due("late-event", conversation):
+            event_id = self._next_event_id(owner) if late.ids == "kept" else 0
+            owner.late.append(LateEvent(late.behind, event_id, event, data))
+            return
+        if self._due("unknown-event", conversation):
+            self._append(
+                owner, "CONVERSATION_NOVELTY", msgspec.json.encode({"conversationId": conversation.id})
+            )
+        event_id = self._append(owner, event, data)
+        if self._due("repeat-event", conversation):
+            self._append(owner, event, data, event_id)
+        for one in owner.late:
+            one.behind -= 1
+        due = [one for one in owner.late if one.behind <= 0]
+        owner.late = [one for one in owner.late if one.behind > 0]
+        for one in due:
+            self._append(owner, one.event, one.data, one.id)
+
+    def _append(self, owner: EndUser, event: str, data: bytes, event_id: int = 0) -> int:
+        """Put an event on the stream. Returns its id: the next one unless given."""
+        event_id = event_id or self._next_event_id(owner)
+        owner.log.append(frame(event_id, event, data), keep=self.settings.replay_window)
+        return event_id
+
+    def _next_event_id(self, owner: EndUser) -> int:
+        if self.settings.event_ids == "own":
+            owner.last_event_id += 1
+        else:
+            self.last_event_id += 1
+            owner.last_event_id = self.last_event_id
+        return owner.last_event_id
+
+    def _due(self, kind: str, conversation: Conversation) -> Fault | None:
+        """The fault of this kind that applies to the event that is being put on the stream."""
+        fault = self.faults.find(kind, conversation_id=conversation.id) if self.faults else None
+        if fault is None or conversation.owner.emitted % fault.every:
+            return None
+        return self.faults.use(kind, conversation_id=conversation.id)
 
     # --- telling the page --------------------------------------------------------------------------------------
 

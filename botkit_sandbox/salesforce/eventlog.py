@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Protocol
 
+FIRST_EVENT_ID = 2_147_867_834
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:

@@ -9,9 +9,12 @@ Faults of requests (not of an event stream that is open already); `path` and `op
     refuse         close the connection without an answer
     silence        read the request and never answer; open streams send nothing either, not even a ping
     drop-response  handle the request, then close the connection without an answer
-Faults of events, one event at a time, on any stream:
+Faults of events, one event at a time, on any stream. With `every`, only each so-many-th event of a user:
     repeat-event   put it on the stream twice
     lose-event     keep it off the stream; the list has it
+    late-event     put it on the stream after the next `behind` events of the user; 1 swaps neighbours
+    unknown-event  put an event of a type that no client knows before it
+                   With ``ids: "renewed"``, a lost event leaves no gap in the ids, and a late one has the id of its new place
     truncate-event send half of it, then break the connection
     delay-event    wait `delay_ms` before writing it
 Faults of streams while the fault is on:
@@ -26,7 +29,9 @@ Faults that happen at once and are not kept:
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from botkit_sandbox.faults import ScopedFault
 
@@ -40,6 +45,8 @@ Kind = Literal[
     "drop-response",
     "repeat-event",
     "lose-event",
+    "late-event",
+    "unknown-event",
     "truncate-event",
     "delay-event",
     "crlf",
@@ -63,3 +70,6 @@ class Fault(ScopedFault, kw_only=True, forbid_unknown_fields=True, omit_defaults
     delay_ms: int = 1_000
     how: Literal["abort", "end"] = "abort"
     held: Literal["events", "headers", "buffer", "last"] = "events"
+    every: Annotated[int, msgspec.Meta(ge=1)] = 1
+    behind: Annotated[int, msgspec.Meta(ge=1)] = 1
+    ids: Literal["kept", "renewed"] = "kept"

@@ -97,6 +97,7 @@ class SalesforceSandboxSettings:
     attachment_needs_token: bool = False
     transcript_enabled: bool = True
     # event stream (4)
+    event_ids: Literal["own", "shared"] = "own"
     last_event_id_required: bool = False
     ping_seconds: float = 15
     ping_counts: bool = False
@@ -294,6 +295,12 @@ SWITCHES = (
     ),
     Switch("attachment_needs_token", "Fetching an attachment needs the owner's token", "C", "3.6"),
     Switch("transcript_enabled", "Transcript download; off: 403", "A, status C", "2.6"),
+    Switch(
+        "event_ids",
+        "Ids of events count those of the subject alone, without a gap (`own`), or those of the whole organisation (`shared`)",
+        "C",
+        "4.2",
+    ),
     Switch("last_event_id_required", "A stream without Last-Event-Id is a 400", "C", "4.1"),
     Switch("ping_seconds", "Time between pings of a stream; 0: none", "C", "4.2"),
     Switch("ping_counts", "Pings count up instead of saying 0", "C", "4.2"),

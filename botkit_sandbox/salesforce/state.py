@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from botkit_sandbox.salesforce.eventlog import EventLog
+from botkit_sandbox.salesforce.eventlog import FIRST_EVENT_ID, EventLog
 
 OwnerType = Literal["Queue", "Agent", "Bot"]
 Stage = Literal["waiting", "assigned", "active", "inactive", "ended", "closed"]
@@ -73,6 +73,16 @@ class Agent:
 
 
 @dataclass(slots=True)
+class LateEvent:
+    """An event that a fault keeps off the stream until `behind` more were put on it. `id` 0: it gets that of its new place."""
+
+    behind: int
+    id: int
+    event: str
+    data: bytes
+
+
+@dataclass(slots=True)
 class EndUser:
     """A token's subject; all its conversations share one event log."""
 
@@ -81,6 +91,10 @@ class EndUser:
     display_name: str
     device_id: str
     log: EventLog = field(default_factory=EventLog)
+    last_event_id: int = FIRST_EVENT_ID
+    emitted: int = 0
+    """The number of the user's events, those that a fault keeps off the stream included."""
+    late: list[LateEvent] = field(default_factory=list)
     dead_serials: set[int] = field(default_factory=set)
     expired_through: int = 0
     """Tokens up to this serial number were expired by a fault."""

@@ -179,6 +179,74 @@ async def test_an_event_can_be_lost_from_the_stream_but_stay_in_the_list(salesfo
     assert len(await client.entries(entryTypeFilter="Message")) == 2
 
 
+async def said_with(salesforce: Salesforce, fault: Fault) -> list[tuple[str, int]]:
+    """What a stream brings of three messages: their texts, and their ids counted from the first."""
+    client = await salesforce.accepted()
+    async with client.listening() as stream:
+        await stream.count(8)
+        last = int(stream.events[-1].id)
+        salesforce.cloud.inject(fault)
+        for text in ("one", "two", "three", "last"):
+            if text == "last":
+                salesforce.cloud.faults.clear()
+            salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", text)
+        await stream.until(lambda self: "last" in self.texts())
+    numbers = [int(event.id) - last for event in stream.events if event.event == "CONVERSATION_MESSAGE"]
+    return list(zip(stream.texts(), numbers, strict=True))
+
+
+async def test_a_lost_event_leaves_a_gap_in_the_ids_or_none(salesforce: Salesforce) -> None:
+    lost = await said_with(salesforce, Fault(kind="lose-event", times=1))
+    assert lost == [("two", 2), ("three", 3), ("last", 4)]
+    lost = await said_with(salesforce, Fault(kind="lose-event", times=1, ids="renewed"))
+    assert lost == [("two", 1), ("three", 2), ("last", 3)]
+
+
+async def test_a_late_event_comes_after_others_with_its_own_id_or_a_new_one(salesforce: Salesforce) -> None:
+    late = await said_with(salesforce, Fault(kind="late-event", times=1))
+    assert late == [("two", 2), ("one", 1), ("three", 3), ("last", 4)]
+    late = await said_with(salesforce, Fault(kind="late-event", times=1, behind=3, ids="renewed"))
+    assert late == [("two", 1), ("three", 2), ("last", 3), ("one", 4)]
+
+
+async def test_only_each_so_many_th_event_can_be_concerned(salesforce: Salesforce) -> None:
+    client = await salesforce.accepted()
+    async with client.listening() as stream:
+        await stream.count(6)
+        salesforce.cloud.inject(Fault(kind="lose-event", every=3))
+        for number in range(9):
+            salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", str(number))
+        salesforce.cloud.faults.clear()
+        salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "last")
+        await stream.until(lambda self: "last" in self.texts())
+    assert len(stream.texts()) == 7
+
+
+async def test_an_event_of_an_unknown_type_can_come_before_another(salesforce: Salesforce) -> None:
+    client = await salesforce.accepted()
+    async with client.listening() as stream:
+        await stream.count(6)
+        salesforce.cloud.inject(Fault(kind="unknown-event", times=1))
+        salesforce.cloud.agent_says(client.conversation_id, "Jane Doe", "one")
+        await stream.until(lambda self: "one" in self.texts())
+    assert [event.event for event in stream.events[-2:]] == ["CONVERSATION_NOVELTY", "CONVERSATION_MESSAGE"]
+
+
+@pytest.mark.parametrize(("event_ids", "gap"), [("own", 1), ("shared", 2)])
+async def test_ids_count_the_events_of_one_user_or_of_all(
+    make_salesforce: MakeSalesforce, event_ids: str, gap: int
+) -> None:
+    salesforce = await make_salesforce(event_ids=event_ids)
+    client, other = await salesforce.accepted(), await salesforce.accepted()
+    async with client.listening() as stream:
+        await stream.count(6)
+        for one in (client, other, client):
+            salesforce.cloud.agent_says(one.conversation_id, "Jane Doe", "hello")
+        await stream.until(lambda self: len(self.texts()) == 2)
+    first, second = (int(event.id) for event in stream.events if event.event == "CONVERSATION_MESSAGE")
+    assert second - first == gap
+
+
 async def test_an_event_can_be_cut_in_the_middle_and_comes_whole_after_reconnecting(
     salesforce: Salesforce,
 ) -> None:
