@@ -65,9 +65,15 @@ class Batch:
 
     The key of an `AgentSaid` is ``<session id>/<entry id>``: once the user has seen it, `acknowledge` is called with the part
     after the slash. The key of any other event is only a deduplication key: the same whenever the same event is reported.
+
+    Attributes:
+        events: the events.
+        doubt: why the stream may have left out or swapped events up to these, as a word; empty if there is no reason. The list
+            is read before the events are written. A word for which the list is read in vain hundreds of times is ignored.
     """
 
     events: Sequence[FromAgents]
+    doubt: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -410,8 +410,8 @@ class Connection:
     def __init__(self) -> None:
         self.queue: asyncio.Queue[Batch | Exception | None] = asyncio.Queue()
 
-    def say(self, *events: Any) -> None:
-        self.queue.put_nowait(Batch(events))
+    def say(self, *events: Any, doubt: str = "") -> None:
+        self.queue.put_nowait(Batch(events, doubt))
 
     def error(self, error: Exception) -> None:
         self.queue.put_nowait(error)

@@ -99,7 +99,7 @@ async def test_a_later_message_is_found_as_soon_although_the_stream_seems_only_q
 
 async def test_a_stream_that_works_is_not_polled(world: World) -> None:
     await listening(world)
-    for _ in range(3):
+    for _ in range(2):
         await world.clock.advance(15)
         world.system.connections[-1].say()
     assert len(world.system.fetches) == 1

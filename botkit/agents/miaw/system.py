@@ -28,6 +28,7 @@ from botkit.agents.miaw.calls import (
     read_token,
 )
 from botkit.agents.miaw.contents import with_openable_links
+from botkit.agents.miaw.continuity import Continuity
 from botkit.agents.miaw.doctor import miaw_checks
 from botkit.agents.miaw.entries import read_entry, read_envelope
 from botkit.agents.miaw.event_stream import EventStream, ServerEvent
@@ -290,7 +291,7 @@ class MiawSystem(AgentSystem):
                 refusal = Response(stream.status, stream.headers, await stream.read(), url)
                 check_stream(what, refusal, now=self._clock())
             yield Batch(())
-            parser = EventStream(access.position)
+            parser, continuity = EventStream(access.position), Continuity(access.position)
             async for chunk in stream.chunks():
                 if parser.between_lines and chunk[:1] in (b"{", b"J") and says_expired(chunk):
                     # A message of the gateway within the stream (1.6); no line of an event begins like this.
@@ -299,7 +300,8 @@ class MiawSystem(AgentSystem):
                 # Most streams are silent for hours and must not hold their last chunk in memory.
                 del chunk
                 if arrived or parser.between_lines:
-                    batch = Batch(self._from_stream(session_id, arrived))
+                    doubt = continuity.doubt(event.id for event in arrived)
+                    batch = Batch(self._from_stream(session_id, arrived), doubt)
                     del arrived
                     yield batch
                     del batch

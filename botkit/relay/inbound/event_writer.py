@@ -44,8 +44,27 @@ LAST_MESSAGES_SECONDS = 0.3
 """The wait for the organisation's last messages at an end: an automated goodbye is recorded just after the end
 (docs/protocols/salesforce-miaw.md, 5)."""
 LAST_LIST_SECONDS = 3.0
+_LAG_SECONDS = (0.2, 0.5, 1.0)
+"""The waits before a list is read again that does not yet have a message of the stream."""
 _REMEMBERED_KEYS = 32
 _MAX_HELD_POSITIONS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class ListRead:
+    """What reading the list has shown of the stream.
+
+    Attributes:
+        has_news: the list had an event that is newer than all before it, and not among those of the stream.
+        missed_ms: the time of the oldest message that only the list had brought (epoch ms); 0: there was none.
+        skipped: it is no newer than an event that the stream has brought.
+        overtaken: a message was written that is older than one written before.
+    """
+
+    has_news: bool
+    missed_ms: int
+    skipped: bool
+    overtaken: bool
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -71,6 +90,8 @@ class AgentEventWriter:
     is_over: bool = field(init=False, default=False)
     _listed_ms: int = field(init=False)
     _recent: tuple[str, ...] = field(init=False, default=())
+    _said_ms: int = field(init=False, default=0)
+    """The time of the newest message written."""
     _held: int = field(init=False, default=0)
     _is_settled: bool = field(init=False, default=False)
     """The last commit showed a session without doubt that no agent had left."""
@@ -96,26 +117,51 @@ class AgentEventWriter:
         else:
             self.ledger.submit_then(self._input(event), partial(self._ended, event))
 
-    async def reconcile(self, system: AgentSystem, streamed: Sequence[FromAgents] = ()) -> bool:
+    def has_written(self, event: FromAgents) -> bool:
+        """Whether this is one of the last events that were written."""
+        return bool(event.key) and event.key in self._recent
+
+    async def reconcile(
+        self, system: AgentSystem, streamed: Sequence[FromAgents] = (), *, within: float | None = None
+    ) -> ListRead:
         """Read the list from its last mark, and write it together with events of the stream.
 
-        Returns:
-            Whether the list had an event that is newer than all before it, and not among those of the stream.
+        Args:
+            system: has the list.
+            streamed: events that the stream has brought, in its order.
+            within: the events of the stream are in doubt. A list without one of their messages is read again, since an older
+                one may be missing too. After so many seconds the list counts as unreadable.
 
         Raises:
             CallError: the list could not be read. `streamed` has still been written if the session is over.
         """
         async with self._lock:
             try:
-                listed = await self._list(system, is_ending=any_end(streamed))
+                async with asyncio.timeout(within):
+                    listed = await self._list(system, streamed, is_in_doubt=within is not None)
+            except TimeoutError:
+                detail = f"no answer within {within:g} s"
+                raise Unreachable("list entries", detail=detail, cause="timeout") from None
             except (AccessExpired, ConversationClosed):
                 await self._write(streamed)
                 raise
-            has_news = self._has_news(listed, streamed)
-            await self._write(_ends_last(_merged(listed, streamed)))
+            has_news, said_ms = self._has_news(listed, streamed), self._said_ms
+            new = [
+                event
+                for event in await self._write(_ends_last(_merged(listed, streamed)))
+                if isinstance(event, AgentSaid) and event.high_water_ms
+            ]
             for event in listed:
                 self._listed_ms = max(self._listed_ms, event.high_water_ms)
-            return has_news
+            brought = {event.key for event in streamed}
+            missed_ms = min((event.high_water_ms for event in new if event.key not in brought), default=0)
+            brought_ms = max((event.high_water_ms for event in streamed), default=0)
+            return ListRead(
+                has_news,
+                missed_ms,
+                skipped=bool(missed_ms) and bool(streamed) and (not brought_ms or missed_ms <= brought_ms),
+                overtaken=any(event.high_water_ms < said_ms for event in new),
+            )
 
     async def reconcile_if_possible(self, system: AgentSystem) -> None:
         """The last `reconcile` before an end; a list that cannot be read does not delay the end."""
@@ -174,13 +220,30 @@ class AgentEventWriter:
     def _last_list_missing(self, error: CallError) -> None:
         self.trouble("last_list_missing", failure_of(error), noted=True)
 
-    async def _list(self, system: AgentSystem, *, is_ending: bool) -> Sequence[FromAgents]:
+    async def _list(
+        self, system: AgentSystem, streamed: Sequence[FromAgents], *, is_in_doubt: bool
+    ) -> Sequence[FromAgents]:
+        is_ending = any_end(streamed)
         if is_ending:
             await self.clock.sleep(LAST_MESSAGES_SECONDS)
         listed = await self._fetch(system)
-        if is_ending or not any_end(listed):
-            return listed
-        return await self._list(system, is_ending=True)
+        for wait in _LAG_SECONDS:
+            if not is_in_doubt or is_ending or not self._lags(listed, streamed):
+                break
+            await self.clock.sleep(wait)
+            listed = _joined(listed, await self._fetch(system))
+        if not is_ending and any_end(listed):
+            await self.clock.sleep(LAST_MESSAGES_SECONDS)
+            listed = _joined(listed, await self._fetch(system))
+        return listed
+
+    def _lags(self, listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> bool:
+        """Whether the list does not have a message that the stream has brought."""
+        known = {event.key for event in listed}
+        return any(
+            isinstance(event, AgentSaid) and event.key not in known and not self.has_written(event)
+            for event in streamed
+        )
 
     async def _fetch(self, system: AgentSystem) -> Sequence[FromAgents]:
         since = replace(self.access, high_water_ms=self._listed_ms)
@@ -195,11 +258,17 @@ class AgentEventWriter:
             for event in listed
         )
 
-    async def _write(self, events: Iterable[FromAgents]) -> None:
+    async def _write(self, events: Iterable[FromAgents]) -> list[FromAgents]:
+        """Returns those that had not been written before."""
+        new = []
         for event in _without_overtaken(events):
             # One by one: if one commit failed and the next succeeded, two events would swap places.
             if not self._is_passed_over(event):
-                self._written(event, await self.ledger.submit(self._input(event)))
+                committed = await self.ledger.submit(self._input(event))
+                self._written(event, committed)
+                if committed is not None and not committed.duplicate:
+                    new.append(event)
+        return new
 
     def _input(self, event: FromAgents) -> Input:
         # The cast: an agent system yields subclasses of FromAgents, and those are all events.
@@ -229,9 +298,13 @@ class AgentEventWriter:
         if event.key:
             self._recent = (*self._recent[1 - _REMEMBERED_KEYS :], event.key)
         self._advance(event)
-        if isinstance(event, AgentSaid) and event.automated:
-            characters = len(event.content.text)
-            _log.info("organization_wrote", session=self.session_id, characters=characters, **self.names())
+        if isinstance(event, AgentSaid):
+            self._said_ms = max(self._said_ms, event.high_water_ms)
+            if event.automated:
+                characters = len(event.content.text)
+                _log.info(
+                    "organization_wrote", session=self.session_id, characters=characters, **self.names()
+                )
         if committed is not None:
             session = committed.conversation.session
             self.is_over = session is None or session.id != self.session_id
@@ -272,6 +345,12 @@ def _without_overtaken(events: Iterable[FromAgents]) -> Iterator[FromAgents]:
 def any_end(events: Sequence[FromAgents]) -> bool:
     """Whether one of the events ends the session."""
     return any(isinstance(event, AgentSessionEnded) for event in events)
+
+
+def _joined(earlier: Sequence[FromAgents], later: Sequence[FromAgents]) -> Sequence[FromAgents]:
+    """Two readings of the list: the later one may leave out old events that the earlier one had."""
+    known = {event.key for event in later}
+    return [*(event for event in earlier if event.key not in known), *later]
 
 
 def _merged(listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> list[FromAgents]:

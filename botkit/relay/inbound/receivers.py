@@ -22,7 +22,7 @@ from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
 from botkit.relay.heartbeat import Heartbeat
-from botkit.relay.inbound.event_writer import AgentEventWriter
+from botkit.relay.inbound.event_writer import AgentEventWriter, ListRead
 from botkit.relay.journal import Journal
 from botkit.relay.leaving import Leaves
 from botkit.relay.ledger_client import LedgerClient
@@ -85,7 +85,7 @@ class Receiver(ABC):
         if not self.breaker.may_try(now):
             return self._if_past_deadline()
         try:
-            has_news = await self.writer.reconcile(self.system)
+            read = await self.writer.reconcile(self.system)
         except AccessExpired as error:
             return self._lost_by(error, LossReason.EXPIRED)
         except ConversationClosed as error:
@@ -103,7 +103,7 @@ class Receiver(ABC):
         self.breaker.reached()
         self._last_success = self.clock.now()
         self._failed_polls, self._failure = 0, None
-        self._listed(has_news=has_news)
+        self._listed(read)
         return None
 
     def _trouble(self, event: str, error: CallError, *, level: str = "info") -> None:
@@ -120,8 +120,8 @@ class Receiver(ABC):
     async def _report_lost(self, why: str) -> None:
         await self.writer.report_lost(why, self._failure or self.breaker.latest)
 
-    def _listed(self, *, has_news: bool) -> None:
-        """The list was read; see `AgentEventWriter.reconcile` for its news."""
+    def _listed(self, read: ListRead) -> None:
+        """The list was read."""
 
     def _if_past_deadline(self) -> str | None:
         return LossReason.UNREACHABLE if self._is_past_deadline() else None

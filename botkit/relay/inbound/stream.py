@@ -1,15 +1,17 @@
 """A receiver on an event stream: the stream gives latency, the list gives certainty.
 
-The list is read after every connect, at least every minute, and before an end is accepted: streams drop at any time, and a
-connection that looks healthy may have missed an event (docs/protocols/salesforce-miaw.md, 4.5). It is polled beside a stream that
-a proxy may hold back, and instead of one that a proxy does hold back (4.6).
+The list decides the order: it is read after every connect, before an end is accepted, and before events that the stream may have
+brought out of order or after others that it left out (docs/protocols/salesforce-miaw.md, 4.5). It is also read now and then,
+at least every minute, because the last event may be missing. It is polled beside a stream that a proxy may hold back, and
+instead of one that a proxy does hold back (4.6).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from botkit.agents import Batch
 from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
@@ -18,9 +20,10 @@ from botkit.handoff.events import FromAgents, LossReason
 from botkit.observability.events import get_logger
 from botkit.observability.failures import failure_of
 from botkit.observability.tracebacks import where
-from botkit.relay.inbound.event_writer import any_end
+from botkit.relay.inbound.event_writer import ListRead, any_end
 from botkit.relay.inbound.receivers import Receiver
 from botkit.relay.inbound.stream_health import PINGS_NEEDED, Proof, StreamHealth
+from botkit.relay.inbound.stream_order import StreamOrder
 from botkit.relay.inbound.stream_path import StreamPath
 from botkit.relay.metrics import RelayMetrics
 
@@ -34,6 +37,10 @@ HEADERS_SECONDS = 10.0
 """Max wait for a stream's headers. The server sends them at once; some proxies never do."""
 SLOWEST_POLL_SECONDS = 6.0
 """Beside a stream that is only quiet, polls that find nothing slow down to this interval: a message is found within 10 s."""
+DOUBT_SECONDS = 2.0
+"""Max wait of events in doubt for the list; then they are written as they came."""
+STALE_SECONDS = 2.0
+"""A stream has missed a message that the list has had for this time, while this process was ready to read."""
 _LAST_LIST_ATTEMPTS = 3
 
 
@@ -58,8 +65,14 @@ class StreamReceiver(Receiver):
     _has_answered: bool = field(init=False, default=False)
     """The agents' side answered since the last connect: the stream, or the list in its place."""
     _next_list: float = field(init=False, default=0.0)
+    _order: StreamOrder = field(init=False)
     _calm_until: float = field(init=False, default=0.0)
     """Before this time the stream need not be judged: a thousand quiet ones are watched every second."""
+
+    def __post_init__(self) -> None:
+        # Not `super()`: a dataclass with slots is another class than the one that this function belongs to.
+        Receiver.__post_init__(self)
+        self._order = StreamOrder(self.path.trust, self.writer.has_written, self.chance)
 
     async def run(self) -> None:
         """See `Receiver.run`."""
@@ -89,10 +102,11 @@ class StreamReceiver(Receiver):
         if self._connecting_at and now - self._headers_since(now) >= HEADERS_SECONDS and self._has_list:
             self._leave_stream()
         elif self._beside is None and self._is_suspect(now):
-            self._beside = asyncio.create_task(self._poll_beside())
-            self._beside.add_done_callback(self._beside_ended)
+            self._begin_beside(self._poll_beside())
+        elif self._beside is None and self._has_list and self._order.may_check(now):
+            self._begin_beside(self._check())
         else:
-            self._calm_until = self._health.calm_until
+            self._calm_until = min(self._health.calm_until, self._order.check_at)
 
     def sent(self, at: float) -> None:
         """See `Receiver.sent`."""
@@ -158,15 +172,18 @@ class StreamReceiver(Receiver):
                 if (batch := await anext(batches, None)) is None:
                     return
                 now = self._last_success = self.clock.now()
-                events = batch.events
+                events, ready_since = batch.events, self._health.waiting_since
                 proof = self._proof_of_lateness(now, events)
+                doubt = self._order.doubt(now, batch) if self._has_list else ""
                 if not self._health.heard_at:
                     self.path.passed(now, opened_at=self._health.opened_at)
                 self._health.heard(now, is_ping=not events)
                 if events or self._health.pings <= PINGS_NEEDED:
                     self._calm_until = 0.0
-                if now >= self._next_list or any_end(events):
-                    await self._reconcile(events)
+                if events:
+                    self._order.arrived(now, events)
+                if doubt or now >= self._next_list or any_end(events):
+                    await self._reconcile(events, doubt=doubt, ready_since=ready_since)
                 elif events:
                     await self.writer.begin(events)
                 del batch, events  # Otherwise they stay in memory while the stream is silent.
@@ -197,6 +214,7 @@ class StreamReceiver(Receiver):
             self._last_success = now = self.clock.now()
             self.path.reached(now)
             self.breaker.reached()
+            self._order.opened()
             await self._reconcile(first.events)
             # A stream need not repeat what happened before it was open.
             self._health.missed_at = 0.0
@@ -215,26 +233,52 @@ class StreamReceiver(Receiver):
     def _headers_since(self, now: Instant) -> float:
         return max(self._connecting_at, self.heartbeat.on_time_since(now))
 
-    async def _reconcile(self, streamed: Sequence[FromAgents]) -> None:
+    async def _reconcile(
+        self, streamed: Sequence[FromAgents], *, doubt: str = "", ready_since: float = float("inf")
+    ) -> None:
         is_ending = any_end(streamed)
+        until = self.clock.now() + DOUBT_SECONDS
         for attempt in range(1, _LAST_LIST_ATTEMPTS + 1):
+            within = until - self.clock.now() if doubt and not is_ending else None
             try:
-                has_news = await self.writer.reconcile(self.system, streamed)
+                read = await self.writer.reconcile(self.system, streamed, within=within)
             except CallError as error:
-                if not error.retryable or not is_ending or attempt == _LAST_LIST_ATTEMPTS:
+                wait = self.backoff.delay(attempt, chance=self.chance())
+                may_repeat = is_ending or (bool(doubt) and self.clock.now() + wait < until)
+                if not error.retryable or not may_repeat or attempt == _LAST_LIST_ATTEMPTS:
                     if isinstance(error, AccessExpired | ConversationClosed):
                         raise
                     # The stream's events are written; the next event or keep-alive reads the list again.
+                    self._next_list = 0.0
                     self._log_missing_list(error)
                     await self.writer.write(streamed)
                     return
-                await self.clock.sleep(self.backoff.delay(attempt, chance=self.chance()))
+                await self.clock.sleep(wait)
             else:
-                now = self.clock.now()
-                if has_news:
-                    self._health.missed(now)
-                self._next_list = now + RECONCILE_SECONDS * (2 + 2 * self.chance()) / 3
+                self._has_read(read, doubt=doubt, ready_since=ready_since)
                 return
+
+    def _has_read(self, read: ListRead, *, doubt: str = "", ready_since: float) -> None:
+        """Learn from a list what the stream has missed. `ready_since`: since when its next bytes were awaited."""
+        now = self.clock.now()
+        self._next_list = now + RECONCILE_SECONDS * (2 + 2 * self.chance()) / 3
+        if read.has_news:
+            self._health.missed(now)
+        self._order.list_read(now, read, doubt=doubt, is_stale=self._is_stale(now, read, ready_since))
+
+    def _is_stale(self, now: Instant, read: ListRead, ready_since: float) -> bool:
+        """Whether only the list had a message that the stream should have brought by now."""
+        if not read.missed_ms:
+            return False
+        ready = now - max(ready_since, self._health.opened_at, self.heartbeat.on_time_since(now))
+        return min(ready, self.path.age(now, read.missed_ms)) >= STALE_SECONDS
+
+    async def _check(self) -> None:
+        """Read the list once."""
+        async with self.path.turns:
+            lost = await self._poll()
+        if lost is not None or self.writer.is_over:
+            self._leave_stream(lost)
 
     def _log_missing_list(self, error: CallError) -> None:
         self._trouble("list_missing", error)
@@ -310,15 +354,19 @@ class StreamReceiver(Receiver):
         """Wait about so long, or longer if very many conversations are polled."""
         await self.clock.sleep(self.path.poll_seconds(seconds) * (0.75 + 0.5 * self.chance()))
 
-    def _listed(self, *, has_news: bool) -> None:
+    def _listed(self, read: ListRead) -> None:
         self._has_answered = True
-        if has_news:
-            self._health.missed(self.clock.now())
+        listening = self._leave is not None and self._is_connected
+        self._has_read(read, ready_since=self._health.waiting_since if listening else float("inf"))
 
     def _leave_stream(self, lost: str | None = None) -> None:
         leave, self._leave, self._lost = self._leave, None, lost
         if leave is not None:
             leave.reschedule(asyncio.get_running_loop().time())
+
+    def _begin_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        self._beside = asyncio.create_task(work)
+        self._beside.add_done_callback(self._beside_ended)
 
     def _beside_ended(self, task: asyncio.Task[None]) -> None:
         if self._beside is task:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from botkit.handoff.conversation import Instant
 from botkit.observability.events import get_logger
 from botkit.relay.inbound.stream_health import MISSED_SECONDS, Proof
+from botkit.relay.inbound.stream_trust import StreamTrust
 from botkit.relay.metrics import RelayMetrics
 
 _log = get_logger("botkit.relay")
@@ -37,6 +38,7 @@ class StreamPath:
         self.is_held = False
         self.held_since = 0.0
         self.turns = asyncio.Semaphore(MAX_POLLING)
+        self.trust = StreamTrust(bot_id=bot_id, system=system)
         self._bot_id = bot_id
         self._system = system
         self._metrics = metrics
@@ -104,6 +106,10 @@ class StreamPath:
         if lateness < MISSED_SECONDS:
             self._delivered_at = now
         return lateness
+
+    def age(self, now: Instant, high_water_ms: int) -> float:
+        """Like `lateness`, of an event that no stream has brought: negative if nothing is known."""
+        return now - high_water_ms / 1000 - self._least_delay
 
     def poll_seconds(self, interval: float) -> float:
         """The interval between two polls of a conversation: the system's own, or a longer one if very many are polled."""
