@@ -144,7 +144,10 @@ class CloudCore:
         conversation.last_ms = max(at, conversation.last_ms)
         identifier = identifier or self.new_uuid()
         full_payload = {"entryType": entry_type, "id": identifier, **payload}
-        entry = Entry(identifier, entry_type, full_payload, sender, name, now, at, listed, tuple(related))
+        event_id = self._event_id(conversation)
+        entry = Entry(
+            identifier, entry_type, full_payload, sender, name, now, at, event_id, listed, tuple(related)
+        )
         if listed:
             conversation.entries.append(entry)
         self._put_on_stream(conversation, event, entry)
@@ -177,10 +180,7 @@ class CloudCore:
 
     def _put_on_stream(self, conversation: Conversation, event: str, entry: Entry) -> None:
         owner = conversation.owner
-        owner.emitted += 1
-        if lost := self._due("lose-event", conversation):
-            if lost.ids == "kept":
-                self._next_event_id(owner)
+        if self._use("lose-event", conversation):
             return
         loose = self.settings.entry_spelling == "loose"
         payload = loosely(entry.payload) if loose else entry.payload
@@ -204,17 +204,15 @@ class CloudCore:
             },
         }
         data = msgspec.json.encode(loosely(envelope) if loose else envelope)
-        if late := self._due("late-event", conversation):
-            event_id = self._next_event_id(owner) if late.ids == "kept" else 0
-            owner.late.append(LateEvent(late.behind, event_id, event, data))
+        if late := self._use("late-event", conversation):
+            owner.late.append(LateEvent(late.behind, entry.event_id, event, data))
             return
-        if self._due("unknown-event", conversation):
-            self._append(
-                owner, "CONVERSATION_NOVELTY", msgspec.json.encode({"conversationId": conversation.id})
-            )
-        event_id = self._append(owner, event, data)
-        if self._due("repeat-event", conversation):
+        event_id = self._append(owner, event, data, entry.event_id)
+        if self._use("repeat-event", conversation):
             self._append(owner, event, data, event_id)
+        if self._use("unknown-event", conversation):
+            about = {"conversationId": conversation.id}
+            self._append(owner, "CONVERSATION_NOVELTY", msgspec.json.encode(about))
         for one in owner.late:
             one.behind -= 1
         due = [one for one in owner.late if one.behind <= 0]
@@ -236,12 +234,22 @@ class CloudCore:
             owner.last_event_id = self.last_event_id
         return owner.last_event_id
 
+    def _event_id(self, conversation: Conversation) -> int:
+        """Count an event, and give it its id, unless a fault renews the ids of the events that it concerns."""
+        conversation.owner.emitted += 1
+        struck = (self._due("lose-event", conversation), self._due("late-event", conversation))
+        renewed = any(fault is not None and fault.ids == "renewed" for fault in struck)
+        return 0 if renewed else self._next_event_id(conversation.owner)
+
     def _due(self, kind: str, conversation: Conversation) -> Fault | None:
-        """The fault of this kind that applies to the event that is being put on the stream."""
+        """The fault of this kind that applies to the newest event of a user."""
         fault = self.faults.find(kind, conversation_id=conversation.id) if self.faults else None
-        if fault is None or conversation.owner.emitted % fault.every:
-            return None
-        return self.faults.use(kind, conversation_id=conversation.id)
+        return None if fault is None or conversation.owner.emitted % fault.every else fault
+
+    def _use(self, kind: str, conversation: Conversation) -> Fault | None:
+        """Like `_due`; it counts as having happened once more."""
+        due = self._due(kind, conversation)
+        return due and self.faults.use(kind, conversation_id=conversation.id)
 
     # --- telling the page --------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ Faults of events, one event at a time, on any stream. With `every`, only each so
     repeat-event   put it on the stream twice
     lose-event     keep it off the stream; the list has it
     late-event     put it on the stream after the next `behind` events of the user; 1 swaps neighbours
-    unknown-event  put an event of a type that no client knows before it
+    unknown-event  put an event of a type that no client knows after it
                    With ``ids: "renewed"``, a lost event leaves no gap in the ids, and a late one has the id of its new place
     truncate-event send half of it, then break the connection
     delay-event    wait `delay_ms` before writing it

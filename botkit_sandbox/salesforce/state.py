@@ -52,6 +52,8 @@ class Entry:
     sender_name: str
     client_ms: int
     transcripted_ms: int
+    event_id: int
+    """Its event's on the stream; 0: it gets the next one when it is put there."""
     listed: bool
     related: tuple[str, ...] = ()
     """Ids of the records that the entry is about (4.3)."""

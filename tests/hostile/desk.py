@@ -50,10 +50,10 @@ class HostileDesk(SalesforceCloud):
                 super()._put_on_stream(conversation, event, entry)
                 super()._put_on_stream(conversation, event, entry)
             case "lost":
-                self.last_event_id = next(self._event_ids)
+                pass  # Its id is missing on the stream.
             case "unknown":
-                self._put_unknown(conversation)
                 super()._put_on_stream(conversation, event, entry)
+                self._put_unknown(conversation)
             case "delayed":
                 later = super()._put_on_stream
                 asyncio.get_running_loop().call_later(
@@ -72,7 +72,7 @@ class HostileDesk(SalesforceCloud):
             super()._put_on_stream(*held)
 
     def _put_unknown(self, conversation: Conversation) -> None:
-        self.last_event_id = event_id = next(self._event_ids)
+        event_id = self._next_event_id(conversation.owner)
         data = self._chance.choice([b'{"what":1}', b"[]", b"null", b"not JSON", b'{"conversationEntry":{}}'])
         conversation.owner.log.append(
             frame(event_id, "CONVERSATION_NOVELTY", data), keep=self.settings.replay_window
