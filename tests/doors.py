@@ -131,7 +131,9 @@ class ServeDoor(AsgiDoor):
         await super()._start(app)
         door = app.door()
         if not hasattr(self._hooks, "shared"):
-            self._hooks.shared = Connections(door, keep_alive_seconds=75, logs_requests=False)
+            self._hooks.shared = Connections(
+                door, keep_alive_seconds=75, logs_requests=False, max_open=4096, max_strangers=1024
+            )
         self._hooks.shared.door = door
 
 

@@ -7,13 +7,14 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from botkit.asgi.door import Door
+from botkit.asgi.strangers import Strangers
 from botkit.handlers.endpoint import ACK_RESPONSE, HookResponse
 from botkit.observability.events import get_logger
 
 _log = get_logger("botkit.serve")
 
-MAX_CONNECTIONS: Final = 4096
-"""Further ones are closed at once."""
+MAX_MONITORS: Final = 64
+"""Max connections to the listener for monitors (`server.health_port`)."""
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Max size of a request's headers, and of what is neither its headers nor its body, such as trailers."""
 MAX_PIPELINE: Final = 64
@@ -26,6 +27,7 @@ DISCARD_SECONDS: Final = 2
 """How long the rest of a body is thrown away, after an answer that ends the connection: to a client that still sends, closing at
 once would look like a broken connection without an answer."""
 _LOOK_SECONDS = 1.0
+_LOOKS_PER_LINE = 60
 
 
 class Connections:
@@ -35,30 +37,46 @@ class Connections:
         door: answers hooks.
         keep_alive_seconds: how long a connection may idle.
         logs_requests: whether every hook has a line in the access log.
+        max_open: how many may be open. Above it, the oldest stranger goes.
+        max_strangers: how many strangers of one address may be open. Above it, the oldest of them goes.
     """
 
-    def __init__(self, door: Door, *, keep_alive_seconds: int, logs_requests: bool) -> None:
+    def __init__(
+        self, door: Door, *, keep_alive_seconds: int, logs_requests: bool, max_open: int, max_strangers: int
+    ) -> None:
         self.door = door
         self.keep_alive_seconds = keep_alive_seconds
         self.logs_requests = logs_requests
         self.now = 0
         """The number of looks: seconds, exact enough for limits and cheaper than a clock."""
+        self.strangers: Strangers[Any] = Strangers()
+        self._max_open = max_open
+        self._max_strangers = max_strangers
         self._open: set[Any] = set()
+        self._leaving: set[Any] = set()
+        """The open ones that had to go, until the loop has closed them."""
         self._is_looking = False
         self._refused = 0
+        self._next_line = 0
+        """The look at which refused connections may be logged again."""
         self._usual: list[tuple[bytes, bytes]] | None = None
         self._ack = b""
 
-    def admits(self, open: set[Any]) -> bool:
-        """Whether there is room for the newest of the open connections; looks after all of them from now on."""
+    def opened(self, connection: Any, address: str, open: set[Any]) -> None:
+        """The newest of the open connections is here: make room for it, and look after all of them from now on."""
         self._open = open
         if not self._is_looking:
             self._is_looking = True
             self.door.calls.loop.call_later(_LOOK_SECONDS, self._look)
-        if len(self._open) <= MAX_CONNECTIONS:
-            return True
-        self._refused += 1
-        return False
+        if self.strangers.add(connection, address) > self._max_strangers:
+            self._refuse(self.strangers.oldest_beside(connection))
+        if len(open) - len(self._leaving) > self._max_open:
+            self._refuse(self.strangers.oldest())
+
+    def closed(self, connection: Any) -> None:
+        """The connection is gone."""
+        self.strangers.remove(connection)
+        self._leaving.discard(connection)
 
     def encoded_ack(self, usual: list[tuple[bytes, bytes]]) -> bytes:
         """The plain acknowledgement; `usual` are uvicorn's headers, such as the date: another list each second."""
@@ -66,11 +84,23 @@ class Connections:
             self._usual, self._ack = usual, encoded(ACK_RESPONSE, usual)
         return self._ack
 
+    def _refuse(self, connection: Any) -> None:
+        self._refused += 1
+        self.strangers.remove(connection)
+        self._leaving.add(connection)
+        connection.transport.abort()
+
     def _look(self) -> None:
         self.now += 1
-        if self._refused:
-            _log.warning("connections_refused", count=self._refused, limit=MAX_CONNECTIONS)
-            self._refused = 0
+        if self._refused and self.now >= self._next_line:
+            _log.warning(
+                "connections_refused",
+                count=self._refused,
+                open=len(self._open),
+                max_connections=self._max_open,
+                max_connections_per_address=self._max_strangers,
+            )
+            self._refused, self._next_line = 0, self.now + _LOOKS_PER_LINE
         for connection in list(self._open):
             connection.look(self.now)
         self._is_looking = bool(self._open)

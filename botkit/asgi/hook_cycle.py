@@ -26,11 +26,15 @@ class HookConnection(Protocol):
     server_state: ServerState
     url: bytes
     headers: list[tuple[bytes, bytes]]
+    is_stranger: bool
     expect_100_continue: bool
 
     @property
     def shared(self) -> Connections:
         """What all connections of the server have in common."""
+
+    def hook_admitted(self) -> None:
+        """The first hook of the connection has a valid token."""
 
     def hook_answered(self) -> None:
         """The hook was answered, and the connection goes on."""
@@ -100,6 +104,8 @@ class HookCycle:
             self._admitted = protocol.shared.door.endpoint.admit(
                 self._path, method=self._method, token=token, apikey=apikey
             )
+            if protocol.is_stranger:
+                protocol.hook_admitted()
             if length is not None:
                 checked_length(length)
         except Exception as error:  # noqa: BLE001 - the edge: any error is logged and becomes an answer of the protocol

@@ -35,6 +35,8 @@ class HookProtocol(HttpToolsProtocol):
     """The look at which the connection is closed."""
     _is_head: bool = True
     """Whether the headers of a request are incomplete, or none has begun."""
+    is_stranger: bool = True
+    """Whether no hook was admitted on it yet."""
     _extra_bytes: int = 0
     """Received since the last part of a body or the last complete request."""
 
@@ -43,8 +45,7 @@ class HookProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._deadline = self.shared.now + HEADER_SECONDS
-        if not self.shared.admits(self.connections):
-            transport.abort()
+        self.shared.opened(self, self.client[0] if self.client else "", self.connections)
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
@@ -86,6 +87,7 @@ class HookProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self.shared.closed(self)
         cycle: object = self.cycle
         if type(cycle) is HookCycle:
             cycle.lost()
@@ -171,6 +173,11 @@ class HookProtocol(HttpToolsProtocol):
             self.server_state.total_requests += 1
             self._deadline = self.shared.now + self.shared.keep_alive_seconds
 
+    def hook_admitted(self) -> None:
+        """The first hook of the connection has a valid token: it is no stranger any more."""
+        self.is_stranger = False
+        self.shared.strangers.remove(self)
+
     def close_within(self, seconds: int) -> None:
         """Close the connection in a while, if it is open then."""
         self._deadline = self.shared.now + seconds
@@ -194,3 +201,14 @@ class HookProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
         super().on_headers_complete()
+
+
+class PageProtocol(HookProtocol):
+    """A connection to the listener for monitors: it has the same limits, and takes no hooks."""
+
+    def on_headers_complete(self) -> None:
+        if self.parser.should_upgrade():
+            return  # See `_parse`.
+        self._is_head = False
+        self._deadline = self.shared.now + OTHER_SECONDS
+        self._usual_way()

@@ -38,6 +38,9 @@ _log = get_logger("botkit.serve")
 
 _MAX_FILES = 65_536
 _BACKLOG = 2048
+_FIX_OF_FILES = (
+    "raise the limit of open files (LimitNOFILE of systemd, ulimit -n), or lower server.max_connections"
+)
 
 
 @click.command()
@@ -153,34 +156,49 @@ def run(
     require("uvicorn", "httptools")
     gc.disable()  # Imported objects stay alive: collecting during imports costs a tenth of the start (measured).
     from botkit.asgi.not_found import NotFound
-    from botkit.cli.uvicorn_server import serve_until_stopped
+    from botkit.cli.uvicorn_server import Listening, serve_until_stopped
     from botkit.kit import BotKit
     from botkit.observability.logs import set_up_logging
 
     settings = load(config)
-    _allow_many_files()
+    files = _allow_many_files()
     set_up_logging(json=log.as_json, level=log.level)
     file = store_file(settings.store.url)
     is_new = file is not None and not file.exists()
-    listener = _listen(host or settings.server.host, settings.server.port if port is None else port)
+    # The other half is for the event streams of conversations, calls and the store.
+    max_connections = min(settings.server.max_connections, files // 2)
+    host = host or settings.server.host
+    listener = _listen(host, settings.server.port if port is None else port)
+    monitors = None
+    if (health_port := settings.server.health_port) is not None:
+        monitors = _listen(host, health_port, names="server.health_port")
     kit = make_kit(settings) if make_kit is not None else BotKit(settings, share=False)
     hooks = kit.asgi(behind or NotFound(settings.server.prefix), config=None if kit.is_configured else config)
 
     def started() -> None:
-        _announce(listener, settings.server.prefix, file, [handler.name for handler in kit.handlers])
+        _announce(
+            listener, monitors, settings.server.prefix, file, [handler.name for handler in kit.handlers]
+        )
         _note(settings, file if is_new else None)
+        if max_connections < settings.server.max_connections:
+            _log.warning("fewer_connections", limit=max_connections, fix=_FIX_OF_FILES)
         # All objects so far stay alive, and a hook leaves no reference cycles: a collection after every 700 new objects costs a
         # tenth of the hooks per second (measured; the same as with the collector switched off).
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
         gc.enable()
 
+    everybody = Listening(
+        listener, kit.asgi_pages(hooks), max_connections, settings.server.max_connections_per_address
+    )
+    # With pages of their own, so that their threads are not those that requests to the other listener may keep busy.
+    pages = (
+        Listening(monitors, kit.asgi_pages(NotFound(settings.server.prefix)))
+        if monitors is not None
+        else None
+    )
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(
-            serve_until_stopped(
-                hooks, kit.asgi_pages(hooks), listener, started=started, logs_requests=log.requests
-            )
-        )
+        runner.run(serve_until_stopped(hooks, everybody, pages, started=started, logs_requests=log.requests))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -193,8 +211,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    """A socket that is bound to the address. Raises: ClickException if the address is taken."""
+def _listen(host: str, port: int, *, names: str = "--port") -> socket.socket:
+    """A socket that is bound to the address; `names` is what sets the port. Raises: ClickException if the address is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named: asyncio sets TCP_NODELAY only then, and an answer in two parts would wait 40 ms between them.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -206,33 +224,44 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise click.ClickException(
-            f"cannot listen on {host}:{port} ({error.strerror}): {_fix_of(error)}"
+            f"cannot listen on {host}:{port} ({error.strerror}): {_fix_of(error, names)}"
         ) from error
     return listener
 
 
-def _fix_of(error: OSError) -> str:
+def _fix_of(error: OSError, port: str) -> str:
     if isinstance(error, socket.gaierror):
         return "correct the host: server.host or --host"
     match error.errno:
         case errno.EADDRINUSE:
-            return "stop what listens there, or choose another --port"
+            return f"stop what listens there, or choose another {port}"
         case errno.EADDRNOTAVAIL:
             return "no such address on this machine; write 127.0.0.1 behind a proxy on it, or 0.0.0.0 in a container"
         case errno.EACCES:
-            return "choose a --port of 1024 or more, which needs no privileges"
+            return f"choose a {port} of 1024 or more, which needs no privileges"
     return "check server.host and server.port"
 
 
-def _announce(listener: socket.socket, prefix: str, store: Path | None, handlers: list[str]) -> None:
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    click.echo(f"BotKit listens on http://{shown}:{port}{prefix}")
+def _announce(
+    listener: socket.socket,
+    monitors: socket.socket | None,
+    prefix: str,
+    store: Path | None,
+    handlers: list[str],
+) -> None:
+    click.echo(f"BotKit listens on {_origin_of(listener)}{prefix}")
+    if monitors is not None:
+        click.echo(f"Monitors are answered on {_origin_of(monitors)}{prefix}")
     if store is not None:
         click.echo(f"The store is {store}")
     if handlers:
         click.echo(f"The handlers are {', '.join(handlers)}")
     sys.stdout.flush()
+
+
+def _origin_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _note(settings: Settings, new_store: Path | None) -> None:
@@ -249,9 +278,15 @@ def _note(settings: Settings, new_store: Path | None) -> None:
         )
 
 
-def _allow_many_files() -> None:
-    """Raise the limit of open files: every connection and every agent stream is one, and the usual limit is 1,024."""
+def _allow_many_files() -> int:
+    """Raise the limit of open files: every connection and every agent stream is one, and the usual limit is 1,024.
+
+    Returns:
+        The limit.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
-    if soft < wanted:
+    if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return _MAX_FILES if soft == resource.RLIM_INFINITY else soft

@@ -1,22 +1,24 @@
-"""uvicorn as `botkit serve` runs it."""
+"""uvicorn as `botkit serve` runs it: a listener for everything, and one for monitors alone if it is configured."""
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 import uvicorn
 
 from botkit.asgi.access_log import AccessLog
-from botkit.asgi.connections import Connections
+from botkit.asgi.connections import MAX_MONITORS, Connections
 from botkit.asgi.door import Door
 from botkit.asgi.interface import Application
 from botkit.asgi.middleware import BotKitAsgi
-from botkit.asgi.protocol import HookProtocol
+from botkit.asgi.protocol import HookProtocol, PageProtocol
 from botkit.cli import stop_signals
 
 KEEP_ALIVE_SECONDS: Final = 75
@@ -26,10 +28,27 @@ _DRAIN_SECONDS: Final = 15
 """Time limit of the running requests after a signal; longer than that of a commit."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A bound socket, and what is behind it.
+
+    Attributes:
+        listener: the socket.
+        app: answers the requests.
+        max_connections: how many may be open.
+        max_of_address: how many of one address may be open on which no hook was admitted yet.
+    """
+
+    listener: socket.socket
+    app: Application
+    max_connections: int = MAX_MONITORS
+    max_of_address: int = MAX_MONITORS
+
+
 async def serve_until_stopped(
     hooks: BotKitAsgi,
-    app: Application,
-    listener: socket.socket,
+    everybody: Listening,
+    monitors: Listening | None,
     *,
     started: Callable[[], None],
     logs_requests: bool,
@@ -38,8 +57,8 @@ async def serve_until_stopped(
 
     Args:
         hooks: answers hooks.
-        app: answers all requests, with `hooks` somewhere in it.
-        listener: a bound socket.
+        everybody: the listener for all requests, with `hooks` somewhere in its application.
+        monitors: the one for the pages alone, if there is one.
         started: called when requests are accepted.
         logs_requests: whether every request has a line in the access log.
 
@@ -48,11 +67,34 @@ async def serve_until_stopped(
     """
     await hooks.start()
     door = hooks.door()
-    connections = Connections(door, keep_alive_seconds=KEEP_ALIVE_SECONDS, logs_requests=logs_requests)
-    config = uvicorn.Config(
+    beside = None
+    if monitors is not None:
+        config = _config(PageProtocol, monitors, door, logs_requests=logs_requests)
+        beside = _Beside(config, monitors.listener)
+    config = _config(HookProtocol, everybody, door, logs_requests=logs_requests)
+    server = _Server(config, started, door, beside)
+    with _signals_end_only(server):
+        try:
+            await server.serve(sockets=[everybody.listener])
+        finally:
+            await hooks.close()
+
+
+def _config(
+    protocol: type[HookProtocol], listening: Listening, door: Door, *, logs_requests: bool
+) -> uvicorn.Config:
+    connections = Connections(
+        door,
+        keep_alive_seconds=KEEP_ALIVE_SECONDS,
+        logs_requests=logs_requests,
+        max_open=listening.max_connections,
+        max_strangers=listening.max_of_address,
+    )
+    app = listening.app
+    return uvicorn.Config(
         AccessLog(app, monotonic=time.perf_counter) if logs_requests else app,
         interface="asgi3",
-        http=type("Protocol", (HookProtocol,), {"shared": connections}),
+        http=type("Protocol", (protocol,), {"shared": connections}),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -63,29 +105,54 @@ async def serve_until_stopped(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
     )
-    server = _Server(config, started, door)
-    with _signals_end_only(server):
-        try:
-            await server.serve(sockets=[listener])
-        finally:
-            await hooks.close()
+
+
+class _Beside(uvicorn.Server):
+    """The server of the second listener. The first one starts, drives and stops it."""
+
+    def __init__(self, config: uvicorn.Config, listener: socket.socket) -> None:
+        config.load()
+        super().__init__(config)
+        self.lifespan = config.lifespan_class(config)
+        self._listener = listener
+
+    async def begin(self) -> None:
+        """Accept requests."""
+        await self.startup(sockets=[self._listener])
+
+    async def end(self) -> None:
+        """Accept no more, and finish those that are under way."""
+        await self.shutdown(sockets=[self._listener])
 
 
 class _Server(uvicorn.Server):
-    """Tells when it has started, and waits less for bodies when it stops."""
+    """Tells when it has started, waits less for bodies when it stops, and takes the server beside it along."""
 
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None], door: Door) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_started: Callable[[], None], door: Door, beside: _Beside | None
+    ) -> None:
         super().__init__(config)
         self._on_started = on_started
         self._door = door
+        self._beside = beside
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
+        if self._beside is not None:
+            await self._beside.begin()
         self._on_started()
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._beside is not None:
+            await self._beside.on_tick(counter)
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._door.bodies.hurried = True
-        await super().shutdown(sockets=sockets)
+        if self._beside is not None:
+            await asyncio.gather(self._beside.end(), super().shutdown(sockets=sockets))
+        else:
+            await super().shutdown(sockets=sockets)
 
 
 @contextmanager

@@ -77,6 +77,7 @@ def _read_server_file(
     ):
         server.complain(("server", "public_url"), "is not encrypted", "write the https:// address")
     _check_prefix(server)
+    _check_health_port(server)
     check_network(server, environ)
     return server, environ
 
@@ -109,6 +110,14 @@ def _check_prefix(server: Checked) -> None:
         what = f"has the path “{path or '/'}”, and server.prefix is “{prefix}”: hooks under another path are answered with 404"
         shown = path or '""'
         server.warn(("server", "public_url"), what, f"write prefix: {shown}, unless a proxy changes the path")
+
+
+def _check_health_port(server: Checked) -> None:
+    port = server.at("server", "health_port")
+    if port and port == (server.at("server", "port") or ServerSettings().port):
+        server.complain(
+            ("server", "health_port"), "is server.port, too", "choose another port for the monitors"
+        )
 
 
 def _bot_files(server: Checked) -> Sequence[Path]:

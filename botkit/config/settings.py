@@ -42,6 +42,8 @@ class ServerSettings:
     """The address the service listens on. `prefix` is Kore's apiPrefix: ``""`` or ``"/like/this"``, without a trailing slash.
 
     `public_url` is the Callback URL of the XO platform, with the prefix and without a trailing slash; empty if not known.
+    `health_port` is a second port, for health, readiness and metrics alone; None for no such listener.
+    `max_connections_per_address` counts those on which no hook with a valid token has come.
     """
 
     host: str = "127.0.0.1"
@@ -49,6 +51,9 @@ class ServerSettings:
     prefix: str = ""
     public_url: str = ""
     threads: int = 64
+    health_port: int | None = None
+    max_connections: int = 4096
+    max_connections_per_address: int = 1024
 
 
 @dataclass(frozen=True, slots=True)

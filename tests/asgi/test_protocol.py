@@ -12,7 +12,6 @@ from botkit.asgi.bodies import BODY_SECONDS, MAX_PENDING
 from botkit.asgi.connections import (
     DISCARD_SECONDS,
     HEADER_SECONDS,
-    MAX_CONNECTIONS,
     MAX_HEAD_BYTES,
     MAX_PIPELINE,
 )
@@ -311,16 +310,98 @@ async def test_a_client_that_does_not_read_is_cut_off(stage: Protocol) -> None:
     assert connection.transport.aborted
 
 
-async def test_too_many_connections_are_closed_at_once_and_counted(stage: Protocol) -> None:
-    server = stage.server()
-    server.state.connections.update(range(MAX_CONNECTIONS))  # type: ignore[arg-type]
-    connection = server.connect()
-    assert connection.transport.aborted
+async def answers_a_hook(connection: Connection) -> bool:
+    connection.feed(request())
+    return statuses(await connection.answered()) == [200]
+
+
+async def test_silent_connections_make_room_for_new_ones(stage: Protocol) -> None:
+    server = stage.server(max_open=8)
+    silent = [server.connect() for _ in range(8)]
+    assert await answers_a_hook(server.connect())
+    assert [one.transport.aborted for one in silent] == [True] + 7 * [False]
+
+
+async def test_connections_with_a_hook_stay_and_the_strangers_go(stage: Protocol) -> None:
+    server = stage.server(max_open=8)
+    known = [server.connect() for _ in range(7)]
+    assert [await answers_a_hook(one) for one in known] == [True] * 7
+    strangers = [server.connect() for _ in range(100)]
     await asyncio.sleep(0)
-    server.state.connections.clear()
+    assert not any(one.transport.closed for one in known)
+    assert [one.transport.closed for one in strangers] == [True] * 99 + [False]
+    assert len(server.state.connections) == 8
+    assert await answers_a_hook(server.connect())
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        b"GET /elsewhere HTTP/1.1\r\nhost: here\r\n\r\n",
+        b"P",
+        request(auth="nonsense"),
+        request(auth="nonsense", size=10_000),
+    ],
+    ids=["another request", "the beginning of a request", "a wrong token", "a body that does not come"],
+)
+async def test_only_a_hook_with_a_valid_token_makes_a_connection_known(stage: Protocol, wire: bytes) -> None:
+    server = stage.server(max_open=2)
+    stranger = server.connect()
+    stranger.feed(wire)
+    for _ in range(2):
+        server.connect()
+    assert stranger.transport.aborted
+
+
+async def test_a_known_connection_is_one_before_its_body_has_come(stage: Protocol) -> None:
+    server = stage.server(max_open=2)
+    known = server.connect()
+    known.feed(request(BODY[:10], size=len(BODY)))
+    for _ in range(10):
+        server.connect()
+    known.feed(BODY[10:])
+    assert statuses(await known.answered()) == [200]
+
+
+async def test_one_address_has_a_number_of_strangers_of_its_own(stage: Protocol) -> None:
+    server = stage.server(max_open=100, max_strangers=3)
+    other = server.connect("192.0.2.2")
+    of_one = [server.connect("192.0.2.1") for _ in range(5)]
+    assert [one.transport.aborted for one in of_one] == [True, True, False, False, False]
+    assert not other.transport.aborted
+    assert await answers_a_hook(of_one[4])
+    # A proxy's connections are not counted once they have carried a hook.
+    more = [server.connect("192.0.2.1") for _ in range(3)]
+    assert [one.transport.aborted for one in (*of_one[2:], *more)] == [True, True, False, False, False, False]
+
+
+async def test_where_all_are_known_a_new_one_is_refused(stage: Protocol) -> None:
+    server = stage.server(max_open=2)
+    known = [server.connect() for _ in range(2)]
+    assert [await answers_a_hook(one) for one in known] == [True, True]
+    assert server.connect().transport.aborted
+    assert not any(one.transport.closed for one in known)
+
+
+async def test_refused_connections_are_logged_once_a_minute(stage: Protocol) -> None:
+    server = stage.server(max_open=1)
     with capture_logs() as lines:
-        server.seconds_pass(2)
-    assert [(line["event"], line["count"]) for line in lines] == [("connections_refused", 1)]
+        for seconds in (1, 30, 31):
+            server.connect()
+            server.connect()
+            server.seconds_pass(seconds)
+    counts = [line["count"] for line in lines if line["event"] == "connections_refused"]
+    assert counts == [1, 4]
+    assert lines[0]["max_connections"] == 1
+
+
+async def test_the_listener_for_monitors_takes_no_hooks(stage: Protocol) -> None:
+    connection = stage.server(hooks=False).connect()
+    connection.feed(request())
+    assert statuses(await connection.answered()) == [404]
+    connection.feed(request(more=UPGRADES[0]) + b"GET /elsewhere HTTP/1.1\r\nhost: here\r\n\r\n")
+    assert statuses(await connection.answered(3)) == [404, 404, 404]
+    assert stage.inputs == []
 
 
 # --- bodies that do not come

@@ -11,7 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -31,8 +31,9 @@ FAR = 4_000_000_000.0
 class Service:
     """`botkit serve` as a process, on a free port."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **server_settings: int) -> None:
         self.folder = folder
+        self.server = server_settings
         (folder / "bots").mkdir()
         system = {
             "type": "salesforce-miaw",
@@ -52,7 +53,7 @@ class Service:
         }
         server = {
             "version": 1,
-            "server": {"prefix": "/botkit"},
+            "server": {"prefix": "/botkit", **server_settings},
             "store": {"url": f"sqlite:///{folder / 'botkit.db'}"},
             "security": {"insecure_http": True},
             "bots": ["bots/*.yaml"],
@@ -60,19 +61,25 @@ class Service:
         (folder / "bots" / "acme.yaml").write_text(json.dumps(bot))
         (folder / "botkit.yaml").write_text(json.dumps(server))
         self.processes: list[subprocess.Popen[str]] = []
-        self.url = ""
+        self.url = self.monitors_url = ""
 
-    def start(self, port: int = 0) -> subprocess.Popen[str]:
-        process = self.launch(port)
+    def start(self, port: int = 0, *, before: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Start it, by another program if `before` names one."""
+        process = self.launch(port, before=before)
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.startswith("BotKit listens on http://127.0.0.1:"), line
         self.url = line.split()[-1]
+        if "health_port" in self.server:
+            line = process.stdout.readline()
+            assert line.startswith("Monitors are answered on http://127.0.0.1:"), line
+            self.monitors_url = line.split()[-1]
         until(self.answers, "for it to answer", seconds=60)
         return process
 
-    def launch(self, port: int = 0) -> subprocess.Popen[str]:
+    def launch(self, port: int = 0, *, before: Sequence[str] = ()) -> subprocess.Popen[str]:
         command = [
+            *before,
             sys.executable,
             "-m",
             "botkit",
@@ -92,7 +99,7 @@ class Service:
         except requests.ConnectionError:
             return False
 
-    def post(self, message: str = "hi", request_id: int = 1) -> int:
+    def post(self, message: str = "hi", request_id: int = 1, by: requests.Session | None = None) -> int:
         # No server listens on this port, so effects stay in the store.
         base = f"http://127.0.0.1:9/api/botsdk/stream/{BOT_ID}"
         urls = {f"{call}Url": f"{base}/{call}/1" for call in ("sendUserMessage", "sendBotMessage")}
@@ -100,7 +107,7 @@ class Service:
         payload = user_message(message, request_id=request_id, **urls)
         headers = {"token": token(expires=FAR)}
         url = f"{self.url}/sdk/bots/{BOT_ID}/on_user_message"
-        return requests.post(url, data=as_body(payload), headers=headers, timeout=30).status_code
+        return (by or requests).post(url, data=as_body(payload), headers=headers, timeout=30).status_code
 
     @property
     def port(self) -> int:
@@ -195,6 +202,47 @@ def test_idle_connections_do_not_block_others(running: Service) -> None:
             connection.sendall(b"GET /botkit/healthz HTTP/1.1\r\nHost: here\r\n\r\n")
             assert connection.recv(100).startswith(b"HTTP/1.1 200")
         assert running.post(request_id=3) == 200
+
+
+def test_silent_connections_shut_nobody_out(tmp_path: Path) -> None:
+    limits = {"max_connections": 64, "max_connections_per_address": 48, "health_port": 0}
+    with _ended(Service(tmp_path, **limits)) as service, ExitStack() as open_connections:
+        service.start()
+        for port in (service.port, int(service.monitors_url.split(":")[2].split("/")[0])):
+            for _ in range(300):
+                open_connections.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+        assert service.post() == 200
+        assert requests.get(f"{service.url}/healthz", timeout=30).status_code == 200
+        for page in ("healthz", "readyz", "metrics"):
+            assert requests.get(f"{service.monitors_url}/{page}", timeout=30).status_code == 200
+        hook = f"{service.monitors_url}/sdk/bots/{BOT_ID}/on_user_message"
+        assert requests.post(hook, headers={"token": token(expires=FAR)}, timeout=30).status_code == 404
+
+
+def test_monitors_are_answered_while_all_connections_are_taken(tmp_path: Path) -> None:
+    with _ended(Service(tmp_path, max_connections=16, health_port=0)) as service, ExitStack() as sessions:
+        service.start()
+        for number in range(16):
+            session = sessions.enter_context(requests.Session())
+            assert service.post(request_id=number, by=session) == 200
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"{service.url}/healthz", timeout=30)
+        assert requests.get(f"{service.monitors_url}/healthz", timeout=30).json() == {"status": "ok"}
+        assert requests.get(f"{service.monitors_url}/readyz", timeout=30).status_code == 200
+        assert "botkit_hooks_total" in requests.get(f"{service.monitors_url}/metrics", timeout=30).text
+
+
+def test_connections_leave_half_of_the_files_to_the_rest(tmp_path: Path) -> None:
+    with _ended(Service(tmp_path, max_connections=4096)) as service, ExitStack() as open_connections:
+        service.start(before=["sh", "-c", 'ulimit -n 200; exec "$@"', "sh"])
+        for _ in range(300):
+            open_connections.enter_context(socket.create_connection(("127.0.0.1", service.port), 5))
+        assert service.post() == 200
+        process = service.processes[0]
+        process.terminate()
+        _, errors = process.communicate(timeout=60)
+    (line,) = [json.loads(line) for line in errors.splitlines() if "fewer_connections" in line]
+    assert line["limit"] == 100
 
 
 def test_incomplete_bodies_neither_block_the_service_nor_stay_open(running: Service) -> None:

@@ -122,3 +122,11 @@ def test_a_public_address_is_encrypted(folder: Folder) -> None:
     assert folder.problem().endswith("server.public_url: is not encrypted; write the https:// address")
     folder.server(f"{SERVER}server: {{public_url: 'http://b.example'}}\nsecurity: {{insecure_http: true}}\n")
     assert folder.load().server.public_url == "http://b.example"
+
+
+@pytest.mark.parametrize("ports", ["port: 8010, health_port: 8010", "health_port: 8003"])
+def test_monitors_need_a_port_of_their_own(folder: Folder, ports: str) -> None:
+    folder.server(f"{SERVER}server: {{{ports}}}\n")
+    assert folder.problem().endswith(
+        "server.health_port: is server.port, too; choose another port for the monitors"
+    )

@@ -10,6 +10,7 @@ import pytest
 
 from botkit.asgi import bodies, connections, door, pages
 from botkit.cli.uvicorn_server import KEEP_ALIVE_SECONDS
+from botkit.config.settings import ServerSettings
 from botkit.handlers.endpoint import COMMIT_SECONDS
 from botkit.handlers.threads import JobQueue
 from botkit.hooks.authentication import MAX_TOKEN_CHARACTERS
@@ -20,7 +21,10 @@ TABLE = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("\n### Limi
 ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", TABLE, re.MULTILINE))
 MAX_WAITING = inspect.signature(JobQueue).parameters["max_waiting"].default
 LIMITS = {
-    "connections": [connections.MAX_CONNECTIONS, KEEP_ALIVE_SECONDS],
+    "connections in all": [ServerSettings().max_connections],
+    "strangers of one address": [ServerSettings().max_connections_per_address],
+    "connections to `server.health_port`": [connections.MAX_MONITORS],
+    "connections without a request": [KEEP_ALIVE_SECONDS],
     "headers and trailers of a request": [connections.MAX_HEAD_BYTES // 1024, connections.HEADER_SECONDS],
     "requests in a pipeline": [connections.MAX_PIPELINE],
     "token of a hook": [MAX_TOKEN_CHARACTERS],

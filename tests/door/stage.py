@@ -17,7 +17,7 @@ from uvicorn.server import ServerState
 from botkit.asgi.connections import Connections
 from botkit.asgi.interface import Message, Receive, Scope, Send, respond
 from botkit.asgi.middleware import BotKitAsgi
-from botkit.asgi.protocol import HookProtocol
+from botkit.asgi.protocol import HookProtocol, PageProtocol
 from botkit.handlers.dispatch import Dispatch
 from botkit.handlers.endpoint import HookEndpoint
 from botkit.handoff.conversation import Conversation
@@ -242,28 +242,47 @@ class Protocol(Stage):
         """A new connection to a new server on the running loop."""
         return self.server().connect()
 
-    def server(self, *, logs_requests: bool = False) -> Server:
-        """A new server on the running loop."""
+    def server(
+        self,
+        *,
+        logs_requests: bool = False,
+        max_open: int = 4096,
+        max_strangers: int = 1024,
+        hooks: bool = True,
+    ) -> Server:
+        """A new server on the running loop; without `hooks`, the one for monitors."""
         middleware = BotKitAsgi(_asgi_application, self.endpoint, self.service, threads=HANDLER_THREADS)
-        connections = Connections(middleware.door(), keep_alive_seconds=5, logs_requests=logs_requests)
-        config = uvicorn.Config(
-            middleware, log_config=None, log_level="critical", lifespan="off", interface="asgi3"
+        connections = Connections(
+            middleware.door(),
+            keep_alive_seconds=5,
+            logs_requests=logs_requests,
+            max_open=max_open,
+            max_strangers=max_strangers,
         )
-        return Server(connections, config)
+        config = uvicorn.Config(
+            middleware if hooks else _asgi_application,
+            log_config=None,
+            log_level="critical",
+            lifespan="off",
+            interface="asgi3",
+        )
+        return Server(connections, config, HookProtocol if hooks else PageProtocol)
 
 
 class Server:
     """The state of a server."""
 
-    def __init__(self, connections: Connections, config: uvicorn.Config) -> None:
+    def __init__(
+        self, connections: Connections, config: uvicorn.Config, protocol: type[HookProtocol]
+    ) -> None:
         self.connections = connections
         self.state = ServerState()
         self._config = config
-        self._made = type("Made", (HookProtocol,), {"shared": connections})
+        self._made = type("Made", (protocol,), {"shared": connections})
 
-    def connect(self) -> Connection:
-        """A new connection."""
-        return Connection(self._made(config=self._config, server_state=self.state, app_state={}))
+    def connect(self, address: str = "192.0.2.1") -> Connection:
+        """A new connection from this address."""
+        return Connection(self._made(config=self._config, server_state=self.state, app_state={}), address)
 
     def seconds_pass(self, seconds: int) -> None:
         """The timer of the connections fires so often."""
@@ -274,9 +293,9 @@ class Server:
 class Connection:
     """A connection to the protocol class, from the client's side."""
 
-    def __init__(self, protocol: HookProtocol) -> None:
+    def __init__(self, protocol: HookProtocol, address: str) -> None:
         self.protocol = protocol
-        self.transport = _Transport(self.protocol)
+        self.transport = _Transport(self.protocol, address)
         self.protocol.connection_made(self.transport)
 
     def feed(self, data: bytes) -> None:
@@ -296,8 +315,8 @@ class Connection:
 
 
 class _Transport(asyncio.Transport):
-    def __init__(self, protocol: asyncio.Protocol) -> None:
-        super().__init__()
+    def __init__(self, protocol: asyncio.Protocol, address: str) -> None:
+        super().__init__({"peername": (address, 50_000)})
         self._protocol = protocol
         self.sent = bytearray()
         self.heard = asyncio.Event()
