@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from random import SystemRandom
+
+from botkit.http.dates import epoch_seconds
 
 MAX_RETRY_AFTER_SECONDS = 3_600.0
 """Longer waits are cut to this, because calls are given up long before."""
@@ -62,10 +62,5 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
         return None
     if _SECONDS.fullmatch(value):
         return min(float(value), MAX_RETRY_AFTER_SECONDS)
-    try:
-        when = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return min(max(when.timestamp() - now, 0.0), MAX_RETRY_AFTER_SECONDS)
+    when = epoch_seconds(value)
+    return None if when is None else min(max(when - now, 0.0), MAX_RETRY_AFTER_SECONDS)

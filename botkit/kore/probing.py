@@ -12,7 +12,6 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from email.utils import parsedate_to_datetime
 from typing import Literal
 from uuid import uuid4
 
@@ -23,6 +22,7 @@ from msgspec import structs
 from botkit.config.settings import KoreSettings
 from botkit.hooks import of_the_doctor
 from botkit.http import Request, Response
+from botkit.http.dates import epoch_seconds
 from botkit.http.lenient_json import try_decoded
 from botkit.kore.requests import KoreRequests
 from botkit.kore.signing import LIFETIME_SECONDS
@@ -185,10 +185,7 @@ def in_words(response: Response) -> str:
 
 def server_clock(response: Response) -> float | None:
     """The epoch seconds of the ``Date`` header, which has whole seconds; None if there is none."""
-    try:
-        return parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
-    except (ValueError, OverflowError):
-        return None
+    return epoch_seconds(response.headers.get("Date", ""))
 
 
 def _error(response: Response) -> tuple[str, str]:

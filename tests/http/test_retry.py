@@ -25,6 +25,18 @@ NOW = 1_700_000_000.0  # Tue, 14 Nov 2023 22:13:20 GMT
         ("soon", None),
         ("-3", None),
         ("", None),
+        # Numbers of any length: in the seconds, the year, the day, the time and the offset.
+        ("9" * 400, None),
+        ("Tue, 14 Nov 99999999999999999999 22:13:50 GMT", None),
+        ("Tue, 99999999999999999999 Nov 2023 22:13:50 GMT", None),
+        ("Tue, 14 Nov 2023 99999999999999999999:13:50 GMT", None),
+        ("Tue, 14 Nov 2023 22:13:50 +99999999999999999999", None),
+        ("Tue, 14 Nov 2023 22:13:50 -9999", None),
+        ("Tue,", None),
+        ("NaN", None),
+        ("1e999", None),
+        ("Sat, 01 Jan 0001 00:00:00 +2359", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", MAX_RETRY_AFTER_SECONDS),
     ],
 )
 def test_seconds_and_dates_are_read_and_other_values_are_not(value: str, seconds: float | None) -> None:

@@ -13,7 +13,7 @@ from botkit.agents import File
 from botkit.agents.live_chat import LiveChatSystem
 from botkit.agents.live_chat.settings import LiveChatSettings
 from botkit.config.settings import AgentSystemSettings, Settings
-from botkit.errors import CallRefused, ConfigurationError, HostNotAllowed, NotAuthorized
+from botkit.errors import CallRefused, ConfigurationError, HostNotAllowed, NotAuthorized, RateLimited
 from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import PassToBot, PassToUser, PlatformEffect
 from botkit.hooks.address import Address
@@ -98,6 +98,15 @@ async def test_a_refused_signature_is_made_anew() -> None:
         clock.time = Instant(clock.time + 1)
     first, second = (request.headers["auth"] for request in carrier.requests)
     assert first != second
+
+
+@pytest.mark.parametrize("wait", ["Tue, 14 Nov 99999999999999999999 22:13:50 GMT", "9" * 400, "+", "Tue,"])
+async def test_a_wait_that_cannot_be_read_is_no_advice_and_the_message_is_sent_again(wait: str) -> None:
+    carrier = Carrier(Response(429, {"Retry-After": wait}))
+    body = as_body(user_message())
+    with pytest.raises(RateLimited) as limited:
+        await platform(carrier).send(PassToBot(), HookBody(body), idempotency_key="k")
+    assert limited.value.retry_after is None
 
 
 async def test_a_file_of_another_host_is_not_fetched() -> None:

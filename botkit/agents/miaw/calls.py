@@ -10,7 +10,6 @@ import binascii
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlencode
 
 from botkit.agents.api import File
@@ -18,6 +17,7 @@ from botkit.agents.miaw.settings import MiawSettings
 from botkit.agents.salesforce import form_with_file, unusable
 from botkit.handoff.conversation import FileLimits
 from botkit.http import Request, Response
+from botkit.http.dates import epoch_seconds
 from botkit.http.lenient_json import Members, encoded, flag, members, number, text, try_decoded, whole
 
 ENTRIES_PER_PAGE = 50
@@ -281,10 +281,7 @@ def _file_limits(configuration: Members) -> FileLimits:
 def _date(response: Response) -> float | None:
     """The time of the answer by Salesforce's clock."""
     stated = next((value for name, value in response.headers.items() if name.lower() == "date"), "")
-    try:
-        return parsedate_to_datetime(stated).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
+    return epoch_seconds(stated)
 
 
 def _lifetime(token: str, *, issued: float) -> float | None:

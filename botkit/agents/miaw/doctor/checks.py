@@ -10,7 +10,6 @@ import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from botkit.agents.examining import header, is_page
@@ -28,6 +27,7 @@ from botkit.agents.salesforce import short_id
 from botkit.checks import Check, Outcome, Surroundings, failed, passed, undecided, warned
 from botkit.errors import BadReply, CallError
 from botkit.http import Response, Transport
+from botkit.http.dates import epoch_seconds
 from botkit.http.lenient_json import flag, items, members, text, try_decoded, whole
 
 _HOST_FIX = (
@@ -144,9 +144,8 @@ class _Looked:
 
     async def clock(self) -> Outcome:
         """Compare Salesforce's clock with this machine's."""
-        try:
-            theirs = parsedate_to_datetime(header(self._answer, "Date")).timestamp()
-        except (ValueError, TypeError, OverflowError):
+        theirs = epoch_seconds(header(self._answer, "Date"))
+        if theirs is None:
             return undecided(
                 "the answer has no date", "compare this machine's clock with a time server (timedatectl)"
             )
