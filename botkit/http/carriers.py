@@ -43,7 +43,7 @@ class SyncTransport:
     ) -> None:
         self._network = network
         self._hosts = AllowedHosts(allowed_hosts, insecure_http=insecure_http, network=network)
-        self._session = requests.Session()
+        self._session = _Session()
         # Otherwise a .netrc entry for the host would replace the Authorization header.
         self._session.trust_env = False
         adapter = Adapter(network, insecure_http=insecure_http)
@@ -87,6 +87,13 @@ class SyncTransport:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Session(requests.Session):
+    """Of a redirect, requests reads the whole body, of any length, and its address, also when it is not to follow it."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 def _read_sync(response: requests.Response, request: Request, deadline: float) -> bytes:

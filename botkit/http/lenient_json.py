@@ -9,6 +9,8 @@ The APIs differ from their documents in many places, and new members keep appear
 from __future__ import annotations
 
 import json
+import re
+from itertools import accumulate
 from typing import TypeAlias
 
 import msgspec
@@ -18,20 +20,31 @@ Members: TypeAlias = dict[str, object]
 
 
 _MAX_WRAPPINGS = 3
+MAX_DEPTH = 200
+"""JSON that is nested more deeply counts as none: what reads, compares or writes the values would fail on them."""
+_MAX_DIGITS = 400
+"""A whole number of more digits counts as infinite, as one with a point or an exponent does; Python refuses to write such."""
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class NestedTooDeeply(ValueError):
-    """The JSON is nested deeper than Python's recursion limit allows."""
+    """The JSON is nested deeper than `MAX_DEPTH`."""
 
 
 def decoded(data: bytes | str) -> object:
     """JSON to values. Raises: ValueError if it is not JSON, or nested too deeply."""
     try:
-        return msgspec.json.decode(data)
+        found: object = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError):
-        return json.loads(repaired(data))  # msgspec refuses a number too large for a float (1e999).
+        data = repaired(data)
+        found = json.loads(data)  # msgspec refuses a number too large for a float (1e999).
     except RecursionError:
         raise NestedTooDeeply from None
+    if not _is_shallow(data):
+        raise NestedTooDeeply
+    return found
 
 
 def try_decoded(data: bytes | str) -> object:
@@ -106,18 +119,32 @@ def repaired(data: bytes | str) -> bytes:
     """
     text = data.decode(errors="replace") if isinstance(data, bytes) else data
     try:
-        written = json.dumps(json.loads(text, parse_constant=_refuse), ensure_ascii=False)
+        read = json.loads(text, parse_constant=_refuse, parse_int=_whole_number)
+        written = json.dumps(read, ensure_ascii=False)
     except RecursionError:
         raise NestedTooDeeply from None
     return _without_halves(written).encode()
 
 
 def encoded(value: object) -> bytes:
-    """Values to JSON; half a surrogate pair becomes a replacement character."""
+    """Values to JSON; half a surrogate pair becomes a replacement character, and a number that JSON has not, null."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
-        return _without_halves(json.dumps(value, ensure_ascii=False)).encode()
+        return msgspec.json.encode(json.loads(_without_halves(json.dumps(value, ensure_ascii=False))))
+
+
+def _is_shallow(data: bytes | str) -> bool:
+    """Whether JSON is nested at most `MAX_DEPTH` deep. Most documents have no more brackets than that."""
+    data = data.encode(errors="replace") if isinstance(data, str) else data
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return True
+    brackets = _STRING.sub(b"", data).translate(None, _NO_BRACKET)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) <= MAX_DEPTH
+
+
+def _whole_number(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def _refuse(constant: str) -> None:

@@ -26,7 +26,7 @@ def openable(url: str, base: str = "") -> str:
     if not url:
         return ""
     if base and not _OPENABLE.match(url) and not _has_scheme(url):
-        url = urljoin(f"{base.rstrip('/')}/", url)
+        url = _joined(base, url)
     scheme, separator, rest = url.partition("://")
     if not separator:
         return url
@@ -34,6 +34,13 @@ def openable(url: str, base: str = "") -> str:
     host = authority.group() if authority else ""
     encoded = quote(_STRAY_PERCENT.sub("%25", rest[len(host) :]), safe=_SAFE, errors="replace")
     return f"{scheme}://{host}{encoded}"
+
+
+def _joined(base: str, url: str) -> str:
+    try:
+        return urljoin(f"{base.rstrip('/')}/", url)
+    except ValueError:  # ``//[``: no host at all
+        return url
 
 
 def _has_scheme(url: str) -> bool:

@@ -7,7 +7,7 @@ import re
 from botkit.errors import BadReply, CallError, CallRefused, NotAuthorized, RateLimited, ServerTrouble
 from botkit.http import Response
 from botkit.http.hosts import naming_host
-from botkit.http.lenient_json import decoded, try_decoded
+from botkit.http.lenient_json import decoded, text, try_decoded
 from botkit.http.retry import retry_after
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -90,5 +90,5 @@ def _error_code(body: bytes) -> str:
     answer = try_decoded(body) if body.startswith(b"{") else None
     errors = answer.get("errors") if isinstance(answer, dict) else None
     first = errors[0] if isinstance(errors, list) and errors else None
-    code = str(first.get("code", "")) if isinstance(first, dict) else ""
+    code = text(first.get("code")) if isinstance(first, dict) else ""
     return code if _CODE.fullmatch(code) else ""

@@ -5,6 +5,7 @@ Deciding changes nothing durable, so an input on which the rules fail fails alon
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeGuard, TypeVar, cast
 
@@ -282,7 +283,19 @@ def unique_key(input: Input) -> str:
     event = input.event
     if event is None or not event.key:
         return ""
-    return f"{event.key} {input.conversation_id.bot_id} {input.conversation_id.user_id}"
+    key = event.key
+    if len(key) > _LONGEST_KEY or "\0" in key:
+        key = f"{key[:_KEPT_OF_KEY]}{_digest(key)}".replace("\0", "")
+    return f"{key} {input.conversation_id.bot_id} {input.conversation_id.user_id}"
+
+
+_LONGEST_KEY = 300
+_KEPT_OF_KEY = 100
+"""Other sides may name an entry as they like. A longer name, or one with a zero byte, cannot be a key in PostgreSQL."""
+
+
+def _digest(key: str) -> str:
+    return hashlib.blake2b(key.encode(errors="replace"), digest_size=16).hexdigest()
 
 
 # --- the order of inputs in a batch ----------------------------------------------------------------------------------

@@ -234,4 +234,5 @@ def _content_type(name: str, declared: str) -> str:
     declared = declared.partition(";")[0].strip().lower()
     if declared and declared != _UNKNOWN_TYPE:
         return declared
-    return mimetypes.guess_type(name)[0] or _UNKNOWN_TYPE
+    _, dot, ending = name.rpartition(".")
+    return mimetypes.guess_type(f"file{dot}{ending}")[0] or _UNKNOWN_TYPE

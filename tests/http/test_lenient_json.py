@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botkit.http.lenient_json import decoded, encoded, repaired
+from botkit.http.lenient_json import MAX_DEPTH, NestedTooDeeply, decoded, encoded, repaired, text
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -58,3 +58,27 @@ def test_a_number_too_large_for_a_float_is_infinite() -> None:
 def test_what_is_not_json_is_a_value_error(data: bytes) -> None:
     with pytest.raises(ValueError, match=r".*"):
         decoded(data)
+
+
+@pytest.mark.parametrize("half", ["", "\\ud83d"])
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"]":', "}")])
+def test_depth_is_bounded_however_much_of_the_stack_is_left(opening: str, closing: str, half: str) -> None:
+    def nested(depth: int) -> str:
+        return f'["{half}",{opening * (depth - 1)}0{closing * (depth - 1)}]'
+
+    assert encoded(decoded(nested(MAX_DEPTH)))
+    for data in (nested(MAX_DEPTH + 1), nested(MAX_DEPTH + 1).encode(), nested(900)):
+        with pytest.raises(NestedTooDeeply):
+            decoded(data)
+
+
+def test_brackets_in_texts_or_beside_each_other_are_no_depth() -> None:
+    value = [["[", {}], '"[[\\', {"{": "\\\\["}] * 2 * MAX_DEPTH
+    assert decoded(json.dumps(value)) == value
+
+
+def test_a_number_of_thousands_of_digits_makes_nothing_else_unreadable() -> None:
+    read = decoded('{"a":' + "9" * 5_000 + ',"b":' + "9" * 300 + ',"c":1}')
+    assert isinstance(read, dict)
+    assert (read["a"], text(read["b"]), read["c"]) == (float("inf"), "9" * 300, 1)
+    assert json.loads(encoded({"a": read["a"], "b": "\ud83d"})) == {"a": None, "b": "\ufffd"}

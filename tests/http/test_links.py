@@ -55,3 +55,8 @@ def test_the_name_in_an_address_is_kept(name: str) -> None:
 @given(st.text())
 def test_any_text_is_taken(text: str) -> None:
     assert isinstance(openable(text, BASE), str)
+
+
+@pytest.mark.parametrize("url", ["//[", "//[x]y", "//ex\u2100mple.com/a", "http://[", "["])
+def test_an_address_that_is_none_is_no_error(url: str) -> None:
+    assert openable(url, "https://acme.example") != ""

@@ -7,12 +7,15 @@ import gzip
 import socket
 import struct
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from botkit.errors import BadReply, CallRefused, Unreachable
+from botkit.errors import BadReply, CallError, CallRefused, Unreachable
 from botkit.http import Request, Response
+from botkit.http.carriers import SyncTransport
 from botkit.http.curl import CurlTransport
 from tests.http.connect_proxy import serving
 
@@ -247,6 +250,103 @@ async def test_a_refused_call_leaves_the_carrier_and_its_handle_as_they_were() -
                 with pytest.raises(CallRefused):
                     await carrier.send(Request("call", "GET", url, headers))
             assert (await carrier.send(Request("call", "GET", url, {"a": "b"}))).body == b"fine"
+
+
+# --- anything at all --------------------------------------------------------------------------------------------------
+
+_LINES = st.one_of(
+    st.sampled_from(
+        [
+            b"Content-Length: 4",
+            b"Content-Length: -1",
+            b"Content-Length: " + b"9" * 30,
+            b"Content-Length: 4, 5",
+            b"Content-Type: text/html; charset=\xff",
+            b"Transfer-Encoding: chunked",
+            b"Transfer-Encoding: gzip, chunked",
+            b"Content-Encoding: gzip",
+            b"Set-Cookie: a=b; expires=" + b"9" * 30,
+            b"Location: http://[",
+            b"Connection: close",
+            b"Retry-After: " + b"9" * 5_000,
+            b" folded",
+            b": no name",
+        ]
+    ),
+    st.builds(lambda name, value: name + b": " + value, st.binary(max_size=9), st.binary(max_size=30)),
+)
+_STARTS = st.sampled_from(
+    [
+        b"HTTP/1.1 200 OK",
+        b"HTTP/1.1 200 OK",
+        b"HTTP/1.0 429",
+        b"HTTP/1.1 302 Found",
+        b"HTTP/1.1 99 Too few",
+        b"HTTP/1.1 1000 Too many",
+        b"HTTP/1.1 2000",
+        b"HTTP/1.1 -20 Odd",
+        b"HTTP/1.1  ",
+        b"HTTP/1.1",
+        b"HTTP/2 200",
+        b"HTTP/3 200 OK",
+        b"\0",
+        b"",
+    ]
+)
+_ANSWERS = st.builds(
+    lambda start, lines, body: b"\r\n".join([start, *lines, b"", body]),
+    _STARTS,
+    st.lists(_LINES, max_size=4),
+    st.sampled_from([b"fine", b"4\r\nfine\r\n0\r\n\r\n", b"-1\r\n", b"", b"\x1f\x8b\0"]),
+)
+
+
+@given(_ANSWERS)
+@settings(max_examples=30)
+def test_any_answer_is_a_response_or_the_error_of_a_call(answer: bytes) -> None:
+    async def stream(url: str) -> bytes:
+        async with (
+            CurlTransport(allowed_hosts=None, insecure_http=True) as carrier,
+            carrier.stream(Request("listen", "GET", url), silence_seconds=10) as opened,
+        ):
+            return await opened.read()
+
+    with rude(says(answer)) as (url, _), SyncTransport(allowed_hosts=None, insecure_http=True) as carrier:
+        with suppress(CallError):
+            carrier.send(Request("call", "GET", url, timeout_seconds=10.0))
+        with suppress(CallError):
+            assert 100 <= asyncio.run(send(url)).status <= 999
+        with suppress(CallError):
+            asyncio.run(stream(url))
+
+
+# --- the carrier of synchronous callers ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("address", [b"/elsewhere", b"http://[", b"//\xff\xfe", b""])
+def test_a_redirect_is_a_response_whatever_it_names(address: bytes) -> None:
+    redirect = b"HTTP/1.1 302 Found\r\nContent-Length: 4\r\nLocation: " + address + b"\r\n\r\nfine"
+    with (
+        rude(says(redirect)) as (url, requests),
+        SyncTransport(allowed_hosts=None, insecure_http=True) as carrier,
+    ):
+        response = carrier.send(Request("call", "GET", url))
+    assert (response.status, response.body, len(requests)) == (302, b"fine", 1)
+
+
+def test_the_body_of_a_redirect_is_bounded_too() -> None:
+    async def redirects(writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: /\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+            await writer.drain()
+
+    with (
+        rude(redirects) as (url, _),
+        SyncTransport(allowed_hosts=None, insecure_http=True) as carrier,
+        pytest.raises(BadReply, match="longer than"),
+    ):
+        carrier.send(Request("call", "GET", url))
 
 
 # --- streams ----------------------------------------------------------------------------------------------------------

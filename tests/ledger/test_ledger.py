@@ -145,6 +145,14 @@ def test_an_empty_key_is_never_remembered(stage: Stage) -> None:
     assert stage.kinds() == ["PassToBot", "PassToBot"]
 
 
+@pytest.mark.parametrize("name", ["a\0b", "".join(map(chr, range(0x4E00, 0x9000))), "\0" * 400])
+def test_a_name_of_any_length_and_letters_is_a_key(stage: Stage, name: str) -> None:
+    first, other = (stage.inputs.says("u-ada", "hi", key=key) for key in (name, f"{name}x"))
+    assert not stage.submit(first).duplicate
+    assert stage.submit(first).duplicate
+    assert not stage.submit(other).duplicate
+
+
 def test_a_duplicate_completes_effects_too(stage: Stage) -> None:
     input = stage.inputs.says("u-ada", "hi")
     (item,) = stage.submit(input).items

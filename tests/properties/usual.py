@@ -30,7 +30,11 @@ MIAW_TOKEN: dict[str, Any] = {
     },
 }
 MIAW_STATUS: dict[str, Any] = {"routingStatus": "ROUTED"}
-MIAW_ERROR: dict[str, Any] = {"message": "no such thing", "errorCode": "400.100.001", "error": {"code": "x", "message": "y"}}
+MIAW_ERROR: dict[str, Any] = {
+    "message": "no such thing",
+    "errorCode": "400.100.001",
+    "error": {"code": "x", "message": "y"},
+}
 
 
 def _entry(kind: str, payload: Any, *, sender: Any = _SYSTEM, number: int = 1, **more: Any) -> dict[str, Any]:
@@ -60,18 +64,28 @@ MIAW_ENTRIES: list[dict[str, Any]] = [
             "attachments": [{"name": "a b.png", "mimeType": "image/png", "url": "/file?x=1"}],
         }
     ),
-    _message(staticContent={"formatType": "RichLink", "linkItem": {"titleItem": {"title": "t"}, "url": "https://a.b/"}}),
+    _message(
+        staticContent={
+            "formatType": "RichLink",
+            "linkItem": {"titleItem": {"title": "t"}, "url": "https://a.b/"},
+        }
+    ),
     _message(
         choices={
             "formatType": "Carousel",
-            "items": [{"titleItem": {"title": "t", "subTitle": "s"}, "interactionItems": [{"url": "https://a.b/"}]}],
+            "items": [
+                {"titleItem": {"title": "t", "subTitle": "s"}, "interactionItems": [{"url": "https://a.b/"}]}
+            ],
         }
     ),
-    _message(choices={"formatType": "Buttons", "text": "?", "optionItems": [{"titleItem": {"title": "yes"}}]}),
+    _message(
+        choices={"formatType": "Buttons", "text": "?", "optionItems": [{"titleItem": {"title": "yes"}}]}
+    ),
     _message(form={"title": "f", "sections": [{"input": {"label": "name", "optionItems": []}}]}),
     _message(unknown={"text": "?", "imageUrl": "https://a.b/"}),
     _entry(
-        "ParticipantChanged", {"entries": [{"operation": "add", "displayName": "Jane", "participant": _AGENT}] * 2}
+        "ParticipantChanged",
+        {"entries": [{"operation": "add", "displayName": "Jane", "participant": _AGENT}] * 2},
     ),
     _entry(
         "RoutingResult",
@@ -85,7 +99,10 @@ MIAW_ENTRIES: list[dict[str, Any]] = [
     _entry("RoutingWorkResult", {"workType": "Assigned"}),
     _entry("SessionOwnerChanged", {"newOwnerType": "Queue", "sessionStatus": "Active"}),
     _entry("QueuePosition", {"position": 3}),
-    _entry("SessionStatusChanged", {"sessionStatus": "Ended", "sessionStatusPrev": "Active", "sessionEndedByRole": "Agent"}),
+    _entry(
+        "SessionStatusChanged",
+        {"sessionStatus": "Ended", "sessionStatusPrev": "Active", "sessionEndedByRole": "Agent"},
+    ),
     _entry("TypingStartedIndicator", {}, sender=_AGENT),
     _entry("CloseConversation", {"conversationIdentifier": SESSION}),
 ]
@@ -112,12 +129,23 @@ def _told(*messages: tuple[str, dict[str, Any]], **more: Any) -> dict[str, Any]:
     return {"messages": [{"type": kind, "message": message} for kind, message in messages], **more}
 
 
-_RULE = {"id": "0GN1", "name": "cards", "pattern": "[0-9]{16}", "actionType": "Replace", "replacement": "****"}
+_RULE = {
+    "id": "0GN1",
+    "name": "cards",
+    "pattern": "[0-9]{16}",
+    "actionType": "Replace",
+    "replacement": "****",
+}
 _LINE = {"type": "Agent", "name": "Ada", "content": "hello", "sequence": 1, "timestamp": 1_700_000_000_000}
 LIVE_CHAT_MESSAGES: list[tuple[str, dict[str, Any]]] = [
     (
         "ChatRequestSuccess",
-        {"connectionTimeout": 150_000, "queuePosition": 2, "estimatedWaitTime": 60, "sensitiveDataRules": [_RULE]},
+        {
+            "connectionTimeout": 150_000,
+            "queuePosition": 2,
+            "estimatedWaitTime": 60,
+            "sensitiveDataRules": [_RULE],
+        },
     ),
     ("QueueUpdate", {"position": 1, "estimatedWaitTime": 30}),
     (
@@ -128,7 +156,10 @@ LIVE_CHAT_MESSAGES: list[tuple[str, dict[str, Any]]] = [
             "chasitorIdleTimeout": {"isEnabled": True, "warningTime": 10, "timeout": 20},
         },
     ),
-    ("ChatMessage", {"text": "see <a href='https://a.b/'>this</a> &amp; that", "name": "Ada", "agentId": "005A"}),
+    (
+        "ChatMessage",
+        {"text": "see <a href='https://a.b/'>this</a> &amp; that", "name": "Ada", "agentId": "005A"},
+    ),
     ("AgentTyping", {}),
     ("AgentNotTyping", {}),
     ("ChatTransferred", {"name": "Bo", "userId": "005B"}),
@@ -139,7 +170,11 @@ LIVE_CHAT_MESSAGES: list[tuple[str, dict[str, Any]]] = [
     ("CustomEvent", {"type": "survey", "data": '{"a":1}'}),
     (
         "FileTransfer",
-        {"type": "Requested", "uploadServletUrl": "https://d.la1-c1.salesforceliveagent.com/up", "fileToken": "t"},
+        {
+            "type": "Requested",
+            "uploadServletUrl": "https://d.la1-c1.salesforceliveagent.com/up",
+            "fileToken": "t",
+        },
     ),
     ("ChasitorSessionData", {"chatMessages": [_LINE, {**_LINE, "type": "Chasitor", "sequence": 2}]}),
     ("RichMessage", {"items": [{"text": "yes"}], "text": "?", "name": "bot"}),
@@ -151,9 +186,15 @@ LIVE_CHAT_MESSAGES: list[tuple[str, dict[str, Any]]] = [
 LIVE_CHAT_REPLIES: list[dict[str, Any]] = [
     _told(message, sequence=4, offset=1_700_000_001) for message in LIVE_CHAT_MESSAGES
 ] + [_told(*LIVE_CHAT_MESSAGES[:8], sequence=12, offset=5), _told(*LIVE_CHAT_MESSAGES[2:15], sequence="15")]
-LIVE_CHAT_AVAILABLE: dict[str, Any] = _told(("Availability", {"results": [{"id": "573B", "isAvailable": True}]}))
-LIVE_CHAT_RECONNECTED: dict[str, Any] = _told(("ReconnectSession", {"resetSequence": True, "affinityToken": "aff1"}))
-LIVE_CHAT_SWITCH: dict[str, Any] = _told(("SwitchServer", {"newUrl": "https://d.la2-c1.salesforceliveagent.com/chat"}))
+LIVE_CHAT_AVAILABLE: dict[str, Any] = _told(
+    ("Availability", {"results": [{"id": "573B", "isAvailable": True}]})
+)
+LIVE_CHAT_RECONNECTED: dict[str, Any] = _told(
+    ("ReconnectSession", {"resetSequence": True, "affinityToken": "aff1"})
+)
+LIVE_CHAT_SWITCH: dict[str, Any] = _told(
+    ("SwitchServer", {"newUrl": "https://d.la2-c1.salesforceliveagent.com/chat"})
+)
 
 _RECORD = {
     "_id": "ms-1",
@@ -180,6 +221,12 @@ KORE_MESSAGES: list[dict[str, Any]] = [
         ],
     }
 ]
-KORE_VARIABLES: dict[str, Any] = {"variables": [{"_id": "v", "key": "k", "value": "x", "variableType": "env"}]}
-KORE_DIALOG: dict[str, Any] = {"_id": "dg-1", "nodes": [{"nodeId": "n"}], "components": [{"_id": "dc", "name": "c"}]}
+KORE_VARIABLES: dict[str, Any] = {
+    "variables": [{"_id": "v", "key": "k", "value": "x", "variableType": "env"}]
+}
+KORE_DIALOG: dict[str, Any] = {
+    "_id": "dg-1",
+    "nodes": [{"nodeId": "n"}],
+    "components": [{"_id": "dc", "name": "c"}],
+}
 KORE_ERROR: dict[str, Any] = {"errors": [{"msg": "no", "code": 4002}]}

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+import warnings
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -106,9 +107,16 @@ def compiled(pattern: str) -> re.Pattern[str]:
         NotMaskable: it is invalid, or uses a feature that Python does not have.
     """
     try:
-        # In JavaScript, \w and \d are ASCII, and a named group is (?<name>…).
-        return re.compile(_NAMED_GROUP.sub(r"(?P<", pattern), re.ASCII)
-    except (re.error, RecursionError, OverflowError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what may mean something else in a later Python
+            # In JavaScript, \w and \d are ASCII, and a named group is (?<name>…).
+            return re.compile(_NAMED_GROUP.sub(r"(?P<", pattern), re.ASCII)
+    except (
+        re.error,
+        RecursionError,
+        OverflowError,
+        ValueError,
+    ) as error:  # ValueError: flags that exclude each other
         raise NotMaskable("a pattern is not a regular expression that can be used") from error
 
 

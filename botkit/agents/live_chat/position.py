@@ -20,7 +20,7 @@ import msgspec
 
 from botkit.agents.live_chat.masking import Rule
 from botkit.agents.live_chat.wording import read_words
-from botkit.http.lenient_json import Members, items, text
+from botkit.http.lenient_json import Members, items, text, whole
 
 REMEMBERED_MESSAGES = 8
 _DIGEST_CHARACTERS = 8
@@ -134,8 +134,8 @@ def read_session_data(message: Members) -> tuple[Line, ...]:
     """The lines of a ChasitorSessionData, in the order of their numbers if they have any."""
     told = items(message.get("chatMessages"))
     numbers = [one.get("sequence") for one in told]
-    if all(isinstance(number, int) for number in numbers) and len(set(numbers)) == len(numbers):
-        told = sorted(told, key=lambda one: int(text(one.get("sequence"))))
+    if all(type(number) is int for number in numbers) and len(set(numbers)) == len(numbers):
+        told = sorted(told, key=lambda one: whole(one.get("sequence")))
     return tuple(
         Line(
             n, text(one.get("type")), text(one.get("name")), text(one.get("content")) or text(one.get("text"))

@@ -54,6 +54,16 @@ _PRESENCE_ROLES = frozenset({"agent", "chatbot"})
 _ENDING_ROLES = frozenset({"agent", "enduser"})
 """An end by one of these is believed at once; a session that a Supervisor or the system has ended may go on (5)."""
 
+_AHEAD_SECONDS = 366 * 86_400.0
+"""How far Salesforce's clock may be ahead of ours; ours may be wrong."""
+_CLOCK_WAS_SET = 1_700_000_000.0
+"""A clock before this time (November 2023) was never set."""
+_LATEST_MS = 4_102_444_800_000
+"""The year 2100."""
+
+_POSITION = re.compile(r"[!-~]{0,500}")
+"""The ids of events that can be sent back in a header. Salesforce's are numbers."""
+
 _BEFORE_WAITING, _BEFORE_ACTIVE = frozenset({"new", "consent"}), frozenset({"new", "consent", "waiting"})
 """The statuses after which a session ordinarily waits or becomes active: such an entry is no news."""
 
@@ -67,9 +77,20 @@ def read_envelope(data: bytes) -> tuple[str, Members]:
     return text(envelope.get("conversationId")), members(envelope.get("conversationEntry"))
 
 
-def timestamp_ms(entry: Members) -> int:
-    """The server's time; the sender's clock (`clientTimestamp`, 4.5) if there is no other."""
-    return whole(entry.get("transcriptedTimestamp")) or whole(entry.get("clientTimestamp"))
+def timestamp_ms(entry: Members, *, at: Instant) -> int:
+    """The server's time; the sender's clock (`clientTimestamp`, 4.5) if there is no other, and 0 without either.
+
+    A time far in the future counts as none: with the list read up to there, nothing that comes would be found.
+
+    Args:
+        entry: the entry.
+        at: now.
+    """
+    latest = (at + _AHEAD_SECONDS) * 1_000 if at > _CLOCK_WAS_SET else _LATEST_MS
+    time = whole(entry.get("transcriptedTimestamp"))
+    if not 0 < time <= latest:
+        time = whole(entry.get("clientTimestamp"))
+    return time if 0 < time <= latest else 0
 
 
 def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = "") -> tuple[FromAgents, ...]:
@@ -93,13 +114,14 @@ def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = 
         return (AgentTyping(**origin, started=_TYPING[kind], holds_seconds=_TYPING_SECONDS),)
     if kind in _OF_ROUTING and not _goes_on(kind, payload):
         return ()
-    key = f"{session_id}/{_identifier(entry, payload)}"
+    time = timestamp_ms(entry, at=at)
+    key = f"{session_id}/{_identifier(entry, payload, time)}"
     events = _events(kind, entry, payload, {"key": key, "at": at, "session_id": session_id})
     # The last event of an entry carries both positions: after a crash between two events, the second one is read again.
     last = replace(
         events[-1],
-        position=position,
-        high_water_ms=timestamp_ms(entry),
+        position=position if _POSITION.fullmatch(position) else "",
+        high_water_ms=time,
         record=_session_record(kind, entry, payload),
     )
     return (*events[:-1], last)
@@ -237,11 +259,11 @@ def _wait(estimate: Members) -> int:
     )
 
 
-def _identifier(entry: Members, payload: Members) -> str:
+def _identifier(entry: Members, payload: Members, time: int) -> str:
     """The entry's identifier; without one, a digest that is the same on the stream and in the list."""
     if found := text(entry.get("identifier")) or text(payload.get("id")):
         return found
     if found := text(members(payload.get("abstractMessage")).get("id")):
         return found
-    canonical = msgspec.json.encode([entry.get("entryType"), payload, timestamp_ms(entry)], order="sorted")
+    canonical = msgspec.json.encode([entry.get("entryType"), payload, time], order="sorted")
     return hashlib.blake2b(canonical, digest_size=16).hexdigest()

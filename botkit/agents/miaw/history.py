@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from operator import itemgetter
 
 from botkit.agents.miaw.calls import ENTRIES_PER_PAGE
 from botkit.agents.miaw.entries import read_entry, timestamp_ms
@@ -66,14 +67,14 @@ async def read_history(
         BadReply: a page is not a list of entries.
     """
     known = frozenset(settled.keys if settled and since_ms >= settled.high_water_ms else ())
-    entries = await _entries(page, max(since_ms - OVERLAP_MS, 0))
-    newest = max(timestamp_ms(entries[-1]) if entries else 0, since_ms)
+    entries = await _entries(page, max(since_ms - OVERLAP_MS, 0), at)
+    newest = max([since_ms, *(time for time, _ in entries)])
     events: list[FromAgents] = []
     window: set[str] = set()
-    for entry in entries:
+    for time, entry in entries:
         read = read_entry(entry, session_id=session_id, at=at)
         events += [event for event in read if event.key not in known]
-        if timestamp_ms(entry) >= newest - OVERLAP_MS:
+        if time >= newest - OVERLAP_MS:
             window.update(event.key for event in read)
     offered = tuple(window)
     if newest > since_ms:
@@ -86,18 +87,25 @@ async def read_history(
     return tuple(events), Settled(newest, keys, offered)
 
 
-async def _entries(page: Callable[[int], Awaitable[Response]], from_ms: int) -> list[Members]:
-    seen: dict[str, Members] = {}
+async def _entries(
+    page: Callable[[int], Awaitable[Response]], from_ms: int, at: Instant
+) -> list[tuple[int, Members]]:
+    """The entries in the order of their times; one without a time has that of the entry before it."""
+    seen: dict[str, tuple[int, Members]] = {}
     for _ in range(_MAX_PAGES):
         found = _read_page(await page(from_ms))
-        fresh = {identity: entry for entry in found if (identity := _identity(entry)) not in seen}
-        seen |= fresh
-        newest = max((timestamp_ms(entry) for entry in found), default=0)
+        fresh, newest, time = 0, 0, from_ms
+        for entry in found:
+            stated = timestamp_ms(entry, at=at)
+            time, newest = stated or time, max(newest, stated)
+            if (identity := _identity(entry)) not in seen:
+                seen[identity] = time, entry
+                fresh += 1
         if len(found) < ENTRIES_PER_PAGE or newest < from_ms or (not fresh and newest > from_ms):
             break
         # A full page within one millisecond must not be requested forever.
         from_ms = newest if newest > from_ms else from_ms + 1
-    return sorted(seen.values(), key=timestamp_ms)
+    return sorted(seen.values(), key=itemgetter(0))
 
 
 def _read_page(response: Response) -> list[Members]:

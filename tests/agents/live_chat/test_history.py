@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,12 @@ def test_lines_are_read_in_the_order_of_their_numbers() -> None:
 def test_odd_numbers_leave_the_order_as_it_is() -> None:
     told = [{"type": "Agent", "content": text, "sequence": 1} for text in ("b", "a")]
     assert fresh(told) == ["b", "a"]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("odd", [True, None, "1", 1.5, []])
+def test_numbers_that_are_none_leave_the_order_as_it_is(odd: object) -> None:
+    told = [{"type": "Agent", "content": text, "sequence": number} for text, number in (("b", 5), ("a", odd))]
+    assert [line.text for line in read_session_data({"chatMessages": told})] == ["b", "a"]
 
 
 def test_lines_that_are_no_objects_are_left_out() -> None:

@@ -69,11 +69,15 @@ def test_patterns_that_may_take_long_are_matched_elsewhere(pattern: str) -> None
     assert needs_isolation(pattern)
 
 
-@pytest.mark.parametrize("pattern", ["(", "[", r"\p{Alpha}", "a" * 1_001])
+@pytest.mark.parametrize("pattern", ["(", "[", r"\p{Alpha}", "a" * 1_001, "(?u)x", "x{99999999999}"])
 def test_with_an_invalid_pattern_no_text_leaves(pattern: str) -> None:
     rules = read_rules([{"id": "1", "pattern": pattern}])
     with pytest.raises(NotMaskable):
         apply("hello", rules)
+
+
+def test_a_pattern_that_python_warns_of_is_applied() -> None:
+    assert apply("a[b", read_rules([{"id": "1", "pattern": "[[a]b", "replacement": "*"}])).text == "a*"
 
 
 def test_more_rules_than_are_taken_let_nothing_out() -> None:

@@ -428,3 +428,22 @@ def test_a_place_in_the_queue_counts_the_user_in() -> None:
 @pytest.mark.parametrize("position", [0, -1, None, "next"])
 def test_an_invalid_place_only_moves_the_position(position: object) -> None:
     assert isinstance(only(entry("QueuePosition", {"position": position})), PositionAdvanced)
+
+
+@pytest.mark.parametrize("odd", [10**17, "9" * 18, -5, 0, 1e300, True, None, [], "soon"])
+@pytest.mark.parametrize(("at", "mark"), [(AT, 5), (Instant(0.0), 5)])
+def test_a_time_that_cannot_be_moves_no_mark(odd: object, at: Instant, mark: int) -> None:
+    (event,) = read_entry(
+        entry("Message", said(), transcriptedTimestamp=odd), session_id=SESSION, at=at, position="9"
+    )
+    assert event.high_water_ms == mark
+    (event,) = read_entry(
+        entry("Message", said(), transcriptedTimestamp=odd, clientTimestamp=odd), session_id=SESSION, at=at
+    )
+    assert event.high_water_ms == 0
+
+
+@pytest.mark.parametrize("id", ["a b", "\x01", "ä", "9" * 501])
+def test_an_id_that_cannot_be_sent_back_is_no_position(id: str) -> None:
+    (event,) = read_entry(entry("Message", said()), session_id=SESSION, at=AT, position=id)
+    assert event.position == ""

@@ -125,6 +125,16 @@ async def test_without_a_moving_high_water_events_are_offered_twice_and_no_more(
     assert offered == [["a"], ["a"], [], []]
 
 
+async def test_one_entry_of_a_far_future_hides_none_that_come_later() -> None:
+    entries = [(str(n), T0 + n) for n in range(49)]
+    listed = Listed([*entries, ("odd", 9 * 10**17)])
+    events, settled = await listed.read()
+    assert len(events) == 50
+    listed.entries.append(("later", T0 + 100_000))
+    events, _ = await listed.read(since_ms=max(event.high_water_ms for event in events), settled=settled)
+    assert "later" in names(events)
+
+
 async def test_an_empty_list_has_no_events() -> None:
     events, _ = await Listed([]).read()
     assert events == ()
