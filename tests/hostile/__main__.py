@@ -23,6 +23,7 @@ from tests.hostile.defects import DEFECTS, found
 from tests.hostile.faults import FAULTS
 from tests.hostile.findings import Amounts
 from tests.hostile.house import StoreName, open_house
+from tests.hostile.members import GIVE_UP_SECONDS
 from tests.hostile.playing import play
 from tests.hostile.table import Row, show
 
@@ -74,6 +75,7 @@ async def _on(store: StoreName, folder: Path, chosen: argparse.Namespace) -> Seq
         conversations=chosen.conversations,
         per_second=chosen.per_second,
         chance=random.Random(chosen.seed),
+        give_up_seconds=max(GIVE_UP_SECONDS, 2 * int(chosen.outage)),
     ) as house:
         for name in wanted:
             began = time.monotonic()

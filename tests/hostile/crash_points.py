@@ -3,48 +3,72 @@
 from __future__ import annotations
 
 import tempfile
-import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.faults.crash_script import SAID, TOLD, TYPED, history, judge, play
 from tests.faults.crash_stage import CrashDoor, Lives
-from tests.faults.test_crash_points import judge, play
 from tests.hostile.table import Row
 
-FAULT = "crash at every commit and send"
+FAULT = "crash at every commit and call"
+DOORS: tuple[CrashDoor, ...] = ("wsgi", "asgi")
 SECOND = 3
 """After the first crash, the next process crashes at its third point."""
 
 
+@dataclass
+class _Sum:
+    """What all hand-offs together show."""
+
+    crashes: int = 0
+    conversations: int = 0
+    lost: int = 0
+    out_of_order: int = 0
+    repeated: int = 0
+    counted: int = 0
+    broken: list[str] = field(default_factory=list)
+
+
 def crash_everywhere() -> Row:
-    """One crash at each point, and two at each; both doors; SQLite."""
-    messages = lives_played = injected = 0
-    worst = 0.0
-    broken: list[str] = []
+    """One crash at each point, and two; with the door of either kind; on SQLite."""
+    all_of_them = _Sum()
     with tempfile.TemporaryDirectory(prefix="botkit-crashes-") as folder:
-        for door in ("wsgi", "asgi"):
-            points = _points(Path(folder) / f"{door}.db", door)
-            for second in ((), (SECOND,)):
-                for fatal in range(1, len(points) + 1):
-                    began = time.monotonic()
-                    store = Path(folder) / f"{door}-{fatal}-{len(second)}.db"
-                    lives = Lives(store, fatal, *second, door=door)
-                    try:
-                        play(lives)
-                        judge(lives)
-                    except AssertionError as error:
-                        broken.append(f"crash at {fatal} ({points[fatal - 1]}), {door}: {error}")
-                    finally:
-                        lives.life.end()
-                    injected += lives.crashes
-                    lives_played += 1
-                    messages += len(lives.desk.arrived) + len(lives.platform.shown) + len(lives.platform.told)
-                    worst = max(worst, time.monotonic() - began)
-    return Row("SQLite", FAULT, injected, lives_played, messages, broken=broken, worst_seconds=worst)
+        for door in DOORS:
+            unharmed = Lives(Path(folder) / f"{door}.db", door=door)
+            play(unharmed)
+            judge(unharmed)
+            unharmed.life.end()
+            for number, point in enumerate(unharmed.life.points.names, start=1):
+                for fatal in ((number,), (number, SECOND)):
+                    store = Path(folder) / f"{door}-{number}-{len(fatal)}.db"
+                    _crash(all_of_them, Lives(store, *fatal, door=door), f"{point}, {door}, {fatal}")
+    messages = all_of_them.conversations * len([*TYPED, *SAID, *TOLD])
+    return Row(
+        "SQLite",
+        FAULT,
+        all_of_them.crashes,
+        all_of_them.conversations,
+        messages,
+        all_of_them.lost,
+        all_of_them.out_of_order,
+        all_of_them.repeated,
+        all_of_them.counted,
+        broken=all_of_them.broken,
+    )
 
 
-def _points(store: Path, door: CrashDoor) -> list[str]:
-    lives = Lives(store, door=door)
-    play(lives)
-    judge(lives)
-    lives.life.end()
-    return lives.life.points.names
+def _crash(all_of_them: _Sum, lives: Lives, where: str) -> None:
+    try:
+        play(lives)
+        found = history(lives)
+        all_of_them.lost += len(found.lost)
+        all_of_them.out_of_order += len(found.out_of_order)
+        all_of_them.repeated += len(found.repeated)
+        judge(lives)
+    except AssertionError as error:
+        all_of_them.broken.append(f"{where}: {error}")
+    finally:
+        lives.life.end()
+    all_of_them.conversations += 1
+    all_of_them.crashes += lives.crashes
+    all_of_them.counted += lives.possible_duplicates

@@ -20,7 +20,7 @@ from botkit.ledger.postgresql.shards import SHARDS
 from tests.faults.proxy import Proxy, running_proxy
 from tests.hostile.clouds import Clouds
 from tests.hostile.crowd import HOOK_SECONDS, Crowd, Person
-from tests.hostile.members import Member
+from tests.hostile.members import GIVE_UP_SECONDS, Member
 from tests.hostile.owners import Owners, shard_of_user
 from tests.postgresql import Server
 
@@ -104,6 +104,7 @@ async def open_house(
     conversations: int,
     per_second: float,
     chance: random.Random,
+    give_up_seconds: int = GIVE_UP_SECONDS,
     patches: Sequence[str] = (),
 ) -> AsyncIterator[House]:
     """A house whose processes are ready, with everybody's conversation open.
@@ -114,6 +115,7 @@ async def open_house(
         conversations: the users; two of three are with an agent.
         per_second: how many users send a message each second.
         chance: decides everything that is not given.
+        give_up_seconds: how long a call is repeated that fails; longer than any outage.
         patches: what is changed in the processes, beside clock and store, which the faults need.
     """
     names = NAMES if store == "PostgreSQL" else NAMES[:1]
@@ -140,6 +142,7 @@ async def open_house(
                 folder,
                 store="" if server is None else _through(server, store_links[number]),
                 system=clouds.system(salesforce_links[number].url),
+                give_up_seconds=give_up_seconds,
                 patches=patches,
             )
             for number, name in enumerate(names)

@@ -26,6 +26,8 @@ START_SECONDS = 90.0
 STOP_SECONDS = 30.0
 CALL_SECONDS = 5
 """The time limit of a call: a black hole is noticed after it."""
+GIVE_UP_SECONDS = 300
+"""The product's default."""
 ROOT = Path(__file__).resolve().parents[2]
 _DUPLICATES = "botkit_possible_duplicates_total"
 
@@ -38,6 +40,7 @@ class Member:
         folder: for its configuration and its log.
         store: the store's URL; empty for a file in its folder.
         system: the section of the agent system.
+        give_up_seconds: how long a call is repeated that fails.
         patches: what is changed in the program beside clock and crashes, see `patches`.
     """
 
@@ -48,6 +51,7 @@ class Member:
         *,
         store: str,
         system: Mapping[str, object],
+        give_up_seconds: int = GIVE_UP_SECONDS,
         patches: Sequence[str] = (),
     ) -> None:
         self.name = name
@@ -64,7 +68,7 @@ class Member:
         """What its former processes had counted."""
         self._seen = 0.0
         """What its newest process had counted when it was last asked."""
-        self._configuration = _configure(folder / name, self.client_id, store, system)
+        self._configuration = _configure(folder / name, self.client_id, store, system, give_up_seconds)
         self.folder = self._configuration.parent
         path = self.folder / "controls"
         self.controls = Controls(path)
@@ -167,7 +171,9 @@ def _run(configuration: Path, port: int, log: IO[bytes], patches: Sequence[str])
     )
 
 
-def _configure(folder: Path, client_id: str, store: str, system: Mapping[str, object]) -> Path:
+def _configure(
+    folder: Path, client_id: str, store: str, system: Mapping[str, object], give_up_seconds: int
+) -> Path:
     bot = {
         "version": 1,
         "bot": {"id": BOT_ID, "name": "Hostile"},
@@ -181,8 +187,8 @@ def _configure(folder: Path, client_id: str, store: str, system: Mapping[str, ob
             "default": "salesforce",
             "systems": {"salesforce": {**system, "timeout": f"{CALL_SECONDS}s"}},
         },
-        # No outage here is given up; and what waits for its next attempt does not make a row long.
-        "delivery": {"give_up_after": "2h", "slowest_retry": "5s"},
+        # What waits for its next attempt does not make a row long.
+        "delivery": {"give_up_after": f"{give_up_seconds}s", "slowest_retry": "5s"},
     }
     server = {
         "version": 1,

@@ -18,6 +18,7 @@ WORST_SECONDS = 10.0
 STREAMS_SECONDS = 15.0
 CRASH_SECONDS = 20.0
 MOST_PASSING = 30
+AWAKE_SECONDS = 2.0
 FROZEN_SECONDS = 9.0
 """Longer than a session of PostgreSQL lives."""
 TAKEN_OVER_SECONDS = 8.0
@@ -116,7 +117,8 @@ async def frozen(house: House, found: Findings, amounts: Amounts) -> None:
         else:
             await waiting
             await taken_over(house, found, orphans_shards(orphans), since)
-    await house.settled()
+            await asyncio.sleep(AWAKE_SECONDS)
+            await heard(house, found, orphans, time.time())
     found.within("a conversation's next effect", found.recoveries, WORST_SECONDS)
 
 

@@ -23,6 +23,7 @@ class Row:
     repeated: int = 0
     counted: int = 0
     worst_seconds: float = 0.0
+    """From the end of a fault to the next effect of a conversation that it struck; 0 where it is not measured."""
     broken: Sequence[str] = field(default=())
     """The promises that were not kept, in words."""
 
@@ -40,7 +41,7 @@ def show(rows: Sequence[Row]) -> None:
             row.store,
             f"{row.fault}{' ✗' if row.broken else ''}",
             *(f"{number:,}" for number in (*numbers, row.repeated, row.counted)),
-            f"{row.worst_seconds:.1f} s",
+            f"{row.worst_seconds:.1f} s" if row.worst_seconds else "-",
         )
     Console(width=150).print(table)
     print(f"{sum(row.injected for row in rows):,} single faults")
