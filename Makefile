@@ -14,7 +14,7 @@ PARALLEL = -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-lowest cluster faults search bench bench-smoke check docs tables format lock clean
+.PHONY: help demo test test-lowest cluster faults search fuzz bench bench-smoke check audit sbom docs tables format lock clean
 help:              ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -63,12 +63,23 @@ bench: $(DEVELOP)  ## the benchmark table
 bench-smoke: $(DEVELOP) ## what a hook and an agent's message cost in calls, commits and tasks; fails above a bound
 	@$(BIN)/python -m benchmarks.counts
 
-check: $(DEVELOP)  ## format, lint, types, imports between packages, documentation
+check: $(DEVELOP)  ## format, lint, types, imports between packages, bill of materials, audit of dependencies, documentation
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(MAKE) --no-print-directory docs
+	@$(BIN)/python scripts/sbom.py --check
+	@$(MAKE) --no-print-directory audit docs
+
+audit: $(DEVELOP)  ## ask OSV for known vulnerabilities of all locked dependencies; says so if it cannot be reached
+	@$(BIN)/python scripts/audit.py
+
+sbom: $(DEVELOP)   ## write the bill of materials (CycloneDX) of what requirements.lock installs
+	@$(BIN)/python scripts/sbom.py
+
+fuzz: $(DEVELOP)   ## coverage-guided fuzzing of everything that others write, SECONDS each; its corpus is kept
+	@$(BIN)/python $(PIP) -r requirements-fuzz.lock
+	@$(BIN)/python -m tests.fuzz $(SECONDS)
 
 docs: $(DEVELOP)   ## build the documentation into docs/_build/html; a warning is an error
 	@$(BIN)/python -m sphinx -q -W --keep-going -j auto -b html docs docs/_build/html
