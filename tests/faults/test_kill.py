@@ -91,7 +91,7 @@ def survivors(
         children = children_of(service.process.pid)
         service.kill()
         port_was_free = _can_bind(service.url)
-        lock_was_free = _can_lock(folder / "botkit.db.lock")
+        lock_was_free = _can_lock(folder / "botkit.db")
         active.agent_says("said while it was dead")
         transferred.agents("accept", OMAR)
         transferred.agent_says("I took over while it was dead", OMAR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import stat
 import threading
 from pathlib import Path
@@ -16,6 +17,7 @@ from botkit.handoff.effects import PassToBot
 from botkit.handoff.events import Event, PositionAdvanced
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.sqlite.ledger import MAX_IN_BATCH, SqliteLedger
+from botkit.ledger.sqlite.lock import StoreLock
 from botkit.testing.waiting import async_until
 from tests.ledger.ledger_stage import BOT, SESSION, Choked, Outcomes, SqliteStage, rules
 
@@ -69,6 +71,42 @@ def test_a_second_ledger_on_the_same_file_is_refused(stage: SqliteStage) -> None
     other = SqliteLedger(f"sqlite:///{stage.path}", rules, lock_timeout_seconds=0.0)
     with pytest.raises(LedgerBusy, match="another process"):
         other.start(lambda batch: None)
+
+
+@pytest.mark.parametrize("how", ["a symbolic link", "a hard link", "without its lock file"])
+def test_a_second_ledger_is_refused_under_any_name(stage: SqliteStage, tmp_path: Path, how: str) -> None:
+    name = tmp_path / "other.db"
+    if how == "a symbolic link":
+        name.symlink_to(stage.path)
+    elif how == "a hard link":
+        name.hardlink_to(stage.path)
+    else:
+        name = stage.path
+        name.with_name(name.name + ".lock").unlink()
+    other = SqliteLedger(f"sqlite:///{name}", rules, lock_timeout_seconds=0.0)
+    with pytest.raises(LedgerBusy, match="another process"):
+        other.start(lambda batch: None)
+    assert not stage.submit(stage.inputs.says("u-ada", "hi")).duplicate
+
+
+def test_whoever_is_refused_leaves_the_locks_of_sqlite_alone(stage: SqliteStage) -> None:
+    """The kernel drops all locks of a process on a file when it closes any of its descriptors of that file."""
+    reader = sqlite3.connect(stage.path)
+    reader.execute("SELECT count(*) FROM inbox").fetchone()
+    inode = f":{stage.path.stat().st_ino} "
+    before = [
+        line for line in Path("/proc/locks").read_text().splitlines() if inode in line and "POSIX" in line
+    ]
+    assert before
+    for _ in range(2):
+        stage.path.with_name(stage.path.name + ".lock").unlink(missing_ok=True)
+        with pytest.raises(LedgerBusy):
+            StoreLock(stage.path).acquire(lock_timeout_seconds=0.0)
+    after = [
+        line for line in Path("/proc/locks").read_text().splitlines() if inode in line and "POSIX" in line
+    ]
+    assert len(after) == len(before)
+    reader.close()
 
 
 def test_a_second_ledger_waits_for_the_first_to_close(stage: SqliteStage) -> None:

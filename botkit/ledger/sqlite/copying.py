@@ -111,7 +111,7 @@ def target_in_file(path: Path) -> Iterator[SqliteTarget]:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    lock = StoreLock(path.with_name(path.name + ".lock"))
+    lock = StoreLock(path)
     try:
         lock.acquire(lock_timeout_seconds=0.0)
     except LedgerBusy as error:

@@ -84,7 +84,7 @@ class SqliteLedger:
         self._expects_repeats = False
         self._decide = decide
         self._lock_timeout_seconds = lock_timeout_seconds
-        self._lock = StoreLock(self.file.with_name(self.file.name + ".lock"))
+        self._lock = StoreLock(self.file)
         self._remembered = Remembered()
         self._payloads = PayloadCache()
         self._waiting: Waiting[_Queued | _Task] = Waiting(check="its disk")

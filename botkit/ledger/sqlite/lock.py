@@ -1,9 +1,14 @@
-"""The lock of a store: an advisory lock on a file beside it, which the kernel releases when the process dies."""
+"""The lock of a store: advisory locks on a file beside it and on itself. The kernel releases them when the process dies.
+
+The file beside it can be removed, and the store can have several names: the lock on the store itself finds out. It is taken only
+on Linux, where `flock` does not disturb the locks with which SQLite guards the same file.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +18,17 @@ from botkit.errors import LedgerBusy
 
 _RETRY_SECONDS = 0.05
 _held: WeakSet[StoreLock] = WeakSet()
+_opened: dict[tuple[int, int], int] = {}
+"""Descriptors of stores that another process has locked, by device and inode. They stay open: whoever closes one loses all locks
+that SQLite has on the file in this process."""
 
 
 def _release_in_child() -> None:
-    """A forked child inherits the lock, and would hold it after its parent is gone."""
+    """A forked child inherits the locks, and would hold them after its parent is gone."""
     for lock in list(_held):
         lock.release()
+    while _opened:
+        os.close(_opened.popitem()[1])
 
 
 os.register_at_fork(after_in_child=_release_in_child)
@@ -28,11 +38,14 @@ class StoreLock:
     """Held from `acquire` to `release`.
 
     A process that was killed may take a moment to exit, so `acquire` waits a little.
+
+    Args:
+        store: the file that is locked. It may be a symbolic link. It is created if it does not exist; its folder has to.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._descriptor: int | None = None
+    def __init__(self, store: Path) -> None:
+        self._store = store
+        self._descriptors: list[int] = []
 
     def acquire(
         self,
@@ -41,28 +54,67 @@ class StoreLock:
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Raises: LedgerBusy after `lock_timeout_seconds`."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        """Raises: LedgerBusy after `lock_timeout_seconds`; OSError if a file cannot be created."""
         deadline = monotonic() + lock_timeout_seconds
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if monotonic() < deadline:
-                    wait(_RETRY_SECONDS)
-                    continue
-                os.close(descriptor)
+        while not self._try():
+            if monotonic() >= deadline:
                 raise LedgerBusy(
-                    f"another process holds {self._path.name}: run one BotKit per SQLite file, "
+                    f"another process holds {self._store.name}: run one BotKit per SQLite file, "
                     "or give this one its own store.url"
-                ) from None
-            self._descriptor = descriptor
-            _held.add(self)
-            return
+                )
+            wait(_RETRY_SECONDS)
+        _held.add(self)
 
     def release(self) -> None:
-        """Release the lock; has no effect if it is not held."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
-            _held.discard(self)
+        """Release the lock, when SQLite has closed the store; has no effect if it is not held."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+        _held.discard(self)
+
+    def _try(self) -> bool:
+        store = self._store.resolve()
+        beside = _lock_beside(store.with_name(store.name + ".lock"))
+        if beside is None:
+            return False
+        self._descriptors.append(beside)
+        if sys.platform != "linux":
+            return True
+        try:
+            itself = _lock_itself(store)
+        except BaseException:
+            self.release()
+            raise
+        if itself is None:
+            self.release()
+            return False
+        self._descriptors.append(itself)
+        return True
+
+
+def _lock_beside(path: Path) -> int | None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    if _locks(descriptor):
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _lock_itself(path: Path) -> int | None:
+    path.touch(mode=0o600)
+    found = path.stat()
+    inode = (found.st_dev, found.st_ino)
+    descriptor = _opened.pop(inode, None)
+    if descriptor is None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    if _locks(descriptor):
+        return descriptor
+    _opened[inode] = descriptor
+    return None
+
+
+def _locks(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
