@@ -29,7 +29,7 @@ class BotKitMiddleware:
             raise prefix_taken(endpoint.prefix)
         self._wrapped = wrapped
         self._endpoint = endpoint
-        self._bodies = Bodies()
+        self._bodies = Bodies(monotonic=endpoint.monotonic)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = self._endpoint.path_of(environ.get("PATH_INFO", ""))

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from botkit.asgi.bodies import BODY_SECONDS, PendingBodies
+from botkit.asgi.bodies import PendingBodies
+from botkit.hooks.bodies import BODY_SECONDS
 
 
 async def test_an_error_in_one_body_keeps_no_other_from_its_time_limit(

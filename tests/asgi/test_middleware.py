@@ -13,7 +13,7 @@ import pytest
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from botkit.asgi.bodies import BODY_SECONDS, HURRIED_SECONDS, MAX_PENDING
+from botkit.asgi.bodies import MAX_PENDING
 from botkit.asgi.interface import Application, Message, Receive, Scope, Send
 from botkit.asgi.middleware import BotKitAsgi
 from botkit.errors import LedgerError
@@ -21,7 +21,7 @@ from botkit.handlers.conversation import BotGateway
 from botkit.handlers.dispatch import Dispatch
 from botkit.handlers.registry import Handler, Registry
 from botkit.handoff.events import UserMessage
-from botkit.hooks.bodies import MAX_BYTES
+from botkit.hooks.bodies import BODY_SECONDS, HURRIED_SECONDS, MAX_BYTES
 from botkit.ledger.interface import Input
 from tests.door.stage import HANDLER_THREADS, Answer, Asgi, http_scope, in_pieces
 from tests.hooks.hook_payloads import BOT_ID, NOW, as_body, token, user_message

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from structlog.testing import capture_logs
 
-from botkit.asgi.bodies import BODY_SECONDS, MAX_PENDING
+from botkit.asgi.bodies import MAX_PENDING
 from botkit.asgi.connections import (
     DISCARD_SECONDS,
     HEADER_SECONDS,
@@ -16,7 +16,7 @@ from botkit.asgi.connections import (
     MAX_PIPELINE,
 )
 from botkit.handoff.conversation import Conversation
-from botkit.hooks.bodies import MAX_BYTES
+from botkit.hooks.bodies import BODY_SECONDS, CROWDED_SECONDS, MAX_BYTES
 from botkit.ledger.interface import Committed, Input
 from tests.door.stage import Connection, Protocol, answers
 from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
@@ -503,6 +503,24 @@ async def test_the_number_of_pending_bodies_is_limited_and_a_complete_one_is_not
     now_free.feed(request(BODY[:10], size=len(BODY)))
     now_free.feed(BODY[10:])
     assert statuses(await now_free.answered()) == [200]
+
+
+async def test_bodies_that_do_not_come_make_room_for_others(
+    stage: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, loop = stage.server(), asyncio.get_running_loop()
+    pending = [server.connect() for _ in range(MAX_PENDING)]
+    for connection in pending:
+        connection.feed(request(BODY[:10], size=len(BODY)))
+    later = loop.time() + CROWDED_SECONDS
+    monkeypatch.setattr(loop, "time", lambda: later)
+    one_more = server.connect()
+    one_more.feed(request(BODY[:10], size=len(BODY)))
+    ((status, headers, _),) = answers(await pending[0].answered())
+    assert (status, headers["connection"]) == (408, "close")
+    one_more.feed(BODY[10:])
+    assert statuses(await one_more.answered()) == [200]
+    assert not any(connection.transport.sent for connection in pending[1:])
 
 
 # --- stopping

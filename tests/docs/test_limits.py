@@ -14,7 +14,14 @@ from botkit.config.settings import ServerSettings
 from botkit.handlers.endpoint import COMMIT_SECONDS
 from botkit.handlers.threads import JobQueue
 from botkit.hooks.authentication import MAX_TOKEN_CHARACTERS
-from botkit.hooks.bodies import MAX_BYTES, MAX_CONCURRENT
+from botkit.hooks.bodies import (
+    BODY_SECONDS,
+    HURRIED_SECONDS,
+    MANY_PENDING,
+    MAX_BYTES,
+    MAX_CONCURRENT,
+    MAX_OF_CONNECTION,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("\n### Limits")[2].partition("\n|---")[2]
@@ -30,11 +37,12 @@ LIMITS = {
     "token of a hook": [MAX_TOKEN_CHARACTERS],
     "body of a hook": [
         MAX_BYTES // 1024**2,
-        bodies.BODY_SECONDS,
-        bodies.HURRIED_SECONDS,
+        BODY_SECONDS,
+        HURRIED_SECONDS,
         bodies.MAX_PENDING // 4,
+        MANY_PENDING,
     ],
-    "bodies of hooks that are pending": [bodies.MAX_PENDING, MAX_CONCURRENT],
+    "bodies of hooks that are pending": [bodies.MAX_PENDING, MAX_CONCURRENT, MAX_OF_CONNECTION],
     "hooks whose handlers wait": [MAX_WAITING, door.MAX_BEHIND],
     "commit of a hook": [COMMIT_SECONDS],
     "request that is no hook": [connections.OTHER_SECONDS],

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from threading import Barrier, Event, Thread
 from typing import Any
 
 import pytest
 
-from botkit.hooks.bodies import MAX_BYTES, MAX_CONCURRENT
+from botkit.hooks.bodies import (
+    BODY_SECONDS,
+    CROWDED_SECONDS,
+    HURRIED_SECONDS,
+    MANY_PENDING,
+    MAX_BYTES,
+    MAX_CONCURRENT,
+    MAX_OF_CONNECTION,
+    Bodies,
+)
+from botkit.testing.waiting import until
 from tests.door import stage as doors
 from tests.door.stage import Answer
 from tests.door.test_hooks import padded
 from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
+
+BODY = as_body(user_message())
 
 
 class Wsgi(doors.Wsgi):
@@ -30,7 +44,7 @@ class Wsgi(doors.Wsgi):
             }
         )
 
-    def post_slowly(self, started: Barrier, go_on: Event) -> None:
+    def post_slowly(self, started: Barrier, go_on: Event, environ: Mapping[str, Any] | None = None) -> None:
         """Post a hook whose body arrives only when the test says so."""
 
         class Waits(io.BytesIO):
@@ -40,7 +54,7 @@ class Wsgi(doors.Wsgi):
                 return super().read(size)
 
         body = as_body(user_message())
-        assert self.post(body, environ={"wsgi.input": Waits(body)}).status == 200
+        assert self.post(body, environ={"wsgi.input": Waits(body), **(environ or {})}).status == 200
 
 
 @pytest.fixture
@@ -140,6 +154,103 @@ def test_the_number_of_bodies_read_at_once_is_bounded(stage: Wsgi) -> None:
         for thread in threads:
             thread.join(10)
     assert stage.post(as_body(user_message())).status == 200
+
+
+def test_one_http_2_connection_has_only_a_share_of_the_bodies(stage: Wsgi) -> None:
+    def of(port: str) -> dict[str, str]:
+        return {"SERVER_PROTOCOL": "HTTP/2", "REMOTE_ADDR": "192.0.2.1", "REMOTE_PORT": port}
+
+    started, go_on = Barrier(MAX_OF_CONNECTION + 1), Event()
+    threads = [
+        Thread(target=stage.post_slowly, args=(started, go_on, of("50000"))) for _ in range(MAX_OF_CONNECTION)
+    ]
+    for thread in threads:
+        thread.start()
+    started.wait(10)
+    body = as_body(user_message())
+    assert stage.post(body, environ=of("50000")).status == 503
+    assert stage.post(body, environ=of("50001")).status == 200
+    assert stage.post(body).status == 200
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert stage.post(body, environ=of("50000")).status == 200
+
+
+class Sockets:
+    """Hooks in a server that shows its sockets, with a clock of their own."""
+
+    def __init__(self, stage: Wsgi, key: str) -> None:
+        self.now = 0.0
+        stage.middleware._bodies = Bodies(monotonic=lambda: self.now)
+        self._stage = stage
+        self._key = key
+        self.open: list[socket.socket] = []
+
+    def begin(self) -> tuple[socket.socket, Future[Answer]]:
+        """A hook whose body begins; returns the client's side, and its answer."""
+        server, client = socket.socketpair()
+        self.open += (server, client)
+        client.sendall(BODY[:10])
+        environ = {"wsgi.input": server.makefile("rb"), self._key: server}
+        answer: Future[Answer] = Future()
+        Thread(target=lambda: answer.set_result(self._stage.post(BODY, environ=environ))).start()
+        until(
+            lambda: len(self._stage.middleware._bodies._pending) >= self._count(), "for the body to be read"
+        )
+        return client, answer
+
+    def _count(self) -> int:
+        return min(len(self.open) // 2, MAX_CONCURRENT)
+
+
+@pytest.fixture(params=["gunicorn.socket", "werkzeug.socket"])
+def sockets(
+    stage: Wsgi, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Sockets]:
+    monkeypatch.setattr("botkit.hooks.bodies.LOOK_SECONDS", 0.01)
+    sockets = Sockets(stage, request.param)
+    yield sockets
+    for one in sockets.open:
+        one.close()
+
+
+def test_a_body_that_does_not_come_gets_408_where_the_server_shows_its_socket(sockets: Sockets) -> None:
+    _, late = sockets.begin()
+    sockets.now = BODY_SECONDS - 1
+    client, in_time = sockets.begin()
+    sockets.now = BODY_SECONDS
+    assert late.result(10).status == 408
+    client.sendall(BODY[10:])
+    assert in_time.result(10).status == 200
+
+
+def test_the_time_is_short_while_many_bodies_are_pending(sockets: Sockets) -> None:
+    begun = [sockets.begin() for _ in range(MANY_PENDING)]
+    sockets.now = HURRIED_SECONDS
+    assert [answer.result(10).status for _, answer in begun] == [408] * MANY_PENDING
+
+
+def test_bodies_that_do_not_come_make_room_for_others(sockets: Sockets) -> None:
+    begun = [sockets.begin() for _ in range(MAX_CONCURRENT)]
+    sockets.now = CROWDED_SECONDS
+    client, one_more = sockets.begin()
+    assert begun[0][1].result(10).status == 408
+    client.sendall(BODY[10:])
+    assert one_more.result(10).status == 200
+    for client, answer in begun[1:]:
+        client.sendall(BODY[10:])
+        assert answer.result(10).status == 200
+
+
+def test_a_client_that_resets_its_connection_is_one_that_hung_up(stage: Wsgi) -> None:
+    class Broken:
+        def read(self, size: int = -1) -> bytes:
+            raise ConnectionResetError
+
+    answer = stage.post(BODY, environ={"wsgi.input": Broken()})
+    assert answer.status == 408
+    assert stage.counted.hooks == [("on_user_message", 408)]
 
 
 def test_a_body_that_ends_early_gets_408(stage: Wsgi) -> None:
