@@ -53,6 +53,21 @@ def test_inputs_beside_one_that_cannot_be_stored_are_told_of_their_outcome(postg
     assert isinstance(outcomes["bad"], Exception)
 
 
+def test_a_hook_is_written_down_by_a_plan_that_is_kept(postgresql: Server) -> None:
+    """To plan the statement takes the server as long as to execute it."""
+    with connect(postgresql.empty(), "start") as connection:
+        migrate(connection)
+    one = _door(postgresql.url)
+    for number in range(5):
+        one._take([(_says(f"{number}"), Receipt(lambda _: None))])
+    assert one._writer is not None
+    plans = (
+        "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'WITH given%'"
+    )
+    assert one._writer.execute(plans).fetchall() == [(4, 0)]
+    one._disconnect()
+
+
 class _Away:
     def __init__(self) -> None:
         self.attempts = 0

@@ -37,6 +37,9 @@ _SETTINGS: dict[str, str | int] = {
     "enable_seqscan": "off",
     "jit": "off",
 }
+GENERIC_PLANS: dict[str, str | int] = {"plan_cache_mode": "force_generic_plan"}
+"""For sessions with few statements, whose best plan is always the same. The server would plan each execution for one hook anew:
+0.59 ms of its processor time instead of 0.28."""
 _NETWORK: dict[str, Any] = {
     # A machine that has vanished is noticed within five seconds.
     "keepalives": 1,

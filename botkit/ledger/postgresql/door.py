@@ -22,7 +22,7 @@ from botkit.handoff.events import Event, HookAnswered
 from botkit.ledger.batch import committed_with, is_flagged, is_retried, original_of, unique_key
 from botkit.ledger.interface import Committed, Input
 from botkit.ledger.memory import PLATFORM_USER
-from botkit.ledger.postgresql.database import INPUTS_FAULT, LOST, Connection, connect
+from botkit.ledger.postgresql.database import GENERIC_PLANS, INPUTS_FAULT, LOST, Connection, connect
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.rows import input_to_bytes
 from botkit.ledger.postgresql.shards import shard_of
@@ -185,7 +185,7 @@ class Door:
     def _store(self, given: Sequence[_Given]) -> Sequence[tuple[int, int]]:
         """Commit the inputs that are not there yet; ids and shards of those that are new."""
         if self._writer is None:
-            self._writer = connect(self._url, "door", pooled=self._pooled)
+            self._writer = connect(self._url, "door", settings=GENERIC_PLANS, pooled=self._pooled)
         stored: list[tuple[int, int]] = []
         first: dict[str, _Given] = {}
         known: list[_Given] = []

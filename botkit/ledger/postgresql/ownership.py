@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence, Set
 
-from botkit.ledger.postgresql.database import Connection
+from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.observability.events import get_logger
@@ -29,6 +29,7 @@ SESSION: dict[str, str | int] = {
     # A session that waits for a vanished machine to take a long answer is not idle.
     "tcp_user_timeout": int(IDLE_SECONDS * 1000),
     "synchronous_commit": "on",
+    **GENERIC_PLANS,
 }
 FORMAT = 1
 """The format of what an owner writes in columns that only programs read: states, effects, inputs. It grows when a version writes
