@@ -281,15 +281,18 @@ LIMIT %(rows)s
 
 -- name: delete_old_keys
 -- Events of the agents' side can arrive again while their session lives or is closing, because they are listed.
-DELETE FROM inbox WHERE key IN (
-    SELECT key FROM inbox
-    WHERE at < %(before)s
+-- Rows are found again by their places, which costs a sixth of finding them by their keys. The next statement goes on where this
+-- one has ended, because what was deleted may still be in the index.
+WITH gone AS (DELETE FROM inbox WHERE ctid = ANY (ARRAY(
+    SELECT old.ctid FROM inbox AS old
+    WHERE at >= %(after)s AND at < %(before)s
     AND (session IS NULL OR (
-        NOT EXISTS (SELECT 1 FROM conversations c WHERE c.session = inbox.session)
-        AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.lane = 'agent:' || inbox.session AND o.lane <> 'user')
+        NOT EXISTS (SELECT 1 FROM conversations c WHERE c.session = old.session)
+        AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.lane = 'agent:' || old.session AND o.lane <> 'user')
     ))
-    LIMIT %(rows)s
-)
+    ORDER BY at LIMIT %(rows)s
+)) RETURNING at)
+SELECT count(*), max(at) FROM gone
 
 -- name: delete_old_payloads
 DELETE FROM payloads WHERE (bot_id, user_id, channel) IN (

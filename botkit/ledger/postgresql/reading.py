@@ -29,6 +29,8 @@ MAX_TRIED = 1_000
 Between = Callable[[], None]
 _HOOKS = SQL["hooks_of_inputs"], SQL["hooks_of_effects"]
 _SIZES = SQL["sizes_of_inputs"], SQL["sizes_of_effects"]
+SWEEP_KEYS = 5_000
+"""Keys are small, and there are hundreds for each other row."""
 SWEEP_ROWS = 500
 SWEEP_PAYLOADS = 50
 
@@ -173,10 +175,22 @@ def ended_before(connection: Connection, shards: Sequence[int], before: Instant)
     return [ConversationId(*row) for row in connection.execute(SQL["ended_conversations"], wanted)]
 
 
+def _forget_keys(connection: Connection, before: Instant) -> int:
+    total: int = 0
+    after = 0.0
+    while True:
+        old = {"after": after, "before": float(before), "rows": SWEEP_KEYS}
+        gone, last = connection.execute(SQL["delete_old_keys"], old).fetchone() or (0, 0.0)
+        total += gone
+        if gone < SWEEP_KEYS:
+            return total
+        after = last
+
+
 def forget(connection: Connection, before: Instant, stories_before: Instant | None) -> int:
-    """Delete some keys, payloads and steps that are older than this; the number of rows deleted."""
+    """Delete the keys, and some payloads and steps, that are older than this; the number of rows deleted."""
     old = {"before": float(before), "rows": SWEEP_ROWS}
-    gone = connection.execute(SQL["delete_old_keys"], old).rowcount
+    gone = _forget_keys(connection, before)
     gone += connection.execute(SQL["delete_old_payloads"], {**old, "rows": SWEEP_PAYLOADS}).rowcount
     connection.execute(SQL["delete_old_answers"], old)
     if stories_before is not None:
