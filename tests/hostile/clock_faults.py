@@ -7,28 +7,25 @@ import time
 
 from tests.hostile.findings import Amounts, Findings, some_heard
 from tests.hostile.house import House
-from tests.hostile.misdeeds import Misdeed, sometimes
+from tests.hostile.misdeeds import Misdeed, always
 
 STEPS_SECONDS = (60.0, -60.0, 400.0, -400.0, 600.0, -600.0)
-WAIT_SECONDS = 1.5
-SHARE_OF_CALLS = 0.3
+OUTAGE_SECONDS = 1.0
+"""Before a step and after it."""
 WORST_SECONDS = 10.0
 
 
 async def steps(house: House, found: Findings, amounts: Amounts) -> None:
-    """The clock steps by a minute and by ten, and each time back to the true one, while some calls fail and are repeated."""
-    house.clouds.platform.choose = sometimes(house.chance, SHARE_OF_CALLS, [Misdeed(status=503)])
-    house.clouds.salesforce.choose = house.clouds.platform.choose
+    """The clock steps by a minute and by ten, and each time back to the true one, in the middle of a short outage."""
+    refusing = always(Misdeed(status=503), chance=house.chance)
     for step in STEPS_SECONDS:
         for offset in (step, 0.0):
+            house.clouds.platform.choose = house.clouds.salesforce.choose = refusing
+            await asyncio.sleep(OUTAGE_SECONDS)
             for member in house.members:
                 member.controls.set(clock_offset_seconds=offset)
                 found.injected += 1
-            await asyncio.sleep(WAIT_SECONDS)
-    house.clouds.calm()
-    for step in (600.0, 0.0):
-        for member in house.members:
-            member.controls.set(clock_offset_seconds=step)
-            found.injected += 1
-        await some_heard(house, found, time.time())
+            await asyncio.sleep(OUTAGE_SECONDS)
+            house.clouds.calm()
+            await some_heard(house, found, time.time())
     found.within("a conversation's next effect", found.recoveries, WORST_SECONDS)

@@ -189,7 +189,7 @@ class Crowd:
         for member in self._chance.sample(awake, len(awake)):
             headers = {"token": self._tokens[member.name], "Content-Type": "application/json"}
             component = "/components/default" if event == "on_agent_transfer" else ""
-            url = f"{member.url}/sdk/bots/{BOT_ID}{component}/{event}"
+            url = f"{member.door_url}/sdk/bots/{BOT_ID}{component}/{event}"
             try:
                 async with self._session.post(url, data=data, headers=headers) as response:
                     await response.read()

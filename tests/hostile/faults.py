@@ -16,8 +16,10 @@ _PROCESSES: dict[str, Fault] = {
     "SIGTERM": process_faults.stops,
     "SIGSTOP": process_faults.frozen,
 }
-_LINKS: dict[str, Fault] = {f"link to the platform {kind}": of_link("platform", kind) for kind in KINDS} | {
-    f"link to Salesforce {kind}": of_link("Salesforce", kind) for kind in KINDS
+_LINKS: dict[str, Fault] = {
+    **{f"link of hooks {kind}": of_link("hooks", kind) for kind in KINDS},
+    **{f"link to the platform {kind}": of_link("platform", kind) for kind in KINDS},
+    **{f"link to Salesforce {kind}": of_link("Salesforce", kind) for kind in KINDS},
 }
 _CLOCK: dict[str, Fault] = {"wall clock steps": clock_faults.steps}
 FAULTS: Mapping[StoreName, Mapping[str, Fault]] = {

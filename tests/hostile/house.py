@@ -41,6 +41,9 @@ class House:
     chance: random.Random
     platform_link: Proxy
     salesforce_links: Sequence[Proxy]
+    door_links: Sequence[Proxy]
+    """From the platform to each process. Hooks go through them while they are disturbed: a proxy takes connections for a process
+    that is gone, which no load balancer does."""
     store_links: Sequence[Proxy] = ()
     """Of PostgreSQL, one for each member."""
     server: Server | None = None
@@ -48,7 +51,12 @@ class House:
     _links: list[Proxy] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._links = [self.platform_link, *self.salesforce_links, *self.store_links]
+        self._links = [
+            self.platform_link,
+            *self.salesforce_links,
+            *self.door_links,
+            *self.store_links,
+        ]
 
     @property
     def injected(self) -> int:
@@ -92,6 +100,7 @@ class House:
         self.crowd.repeated_hooks = 0.0
         for member in self.members:
             member.controls.set()
+            member.door_url = member.url
         for link in self._links:
             link.calm()
 
@@ -147,6 +156,7 @@ async def open_house(
             )
             for number, name in enumerate(names)
         ]
+        door_links = [stack.enter_context(running_proxy(member.url)) for member in members]
         session = await stack.enter_async_context(
             aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
@@ -180,6 +190,7 @@ async def open_house(
             chance,
             platform_link,
             salesforce_links,
+            door_links,
             store_links,
             server,
             owners,

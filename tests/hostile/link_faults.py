@@ -1,6 +1,7 @@
 """Each link is slow, breaks in the middle of what it carries, is half open, drips, and is a black hole.
 
-The links are those from the processes to the platform, to Salesforce and to PostgreSQL.
+The links are that from the platform to the processes, for hooks, and those from the processes to the platform, to Salesforce and
+to PostgreSQL.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from tests.faults.proxy import Disturbance, Proxy
 from tests.hostile.findings import Amounts, Findings, some_heard
 from tests.hostile.house import House
 
-Link = Literal["platform", "Salesforce", "PostgreSQL"]
+Link = Literal["hooks", "platform", "Salesforce", "PostgreSQL"]
 Disturb = Callable[[House, Sequence[Proxy], Amounts], Awaitable[None]]
 LATENCY_SECONDS = 0.4
 DRIP_SECONDS = 0.02
@@ -91,14 +92,17 @@ def of_link(link: Link, kind: str) -> Callable[[House, Findings, Amounts], Await
 
     async def fault(house: House, found: Findings, amounts: Amounts) -> None:
         links = {
+            "hooks": house.door_links,
             "platform": [house.platform_link],
             "Salesforce": house.salesforce_links,
             "PostgreSQL": house.store_links,
         }[link]
         await house.settled()
+        if link == "hooks":
+            for member, one in zip(house.members, links, strict=True):
+                member.door_url = one.url
         await KINDS[kind](house, links, amounts)
-        for one in links:
-            one.calm()
+        house.calm()
         await some_heard(house, found, time.time())
         await house.settled()
 

@@ -58,6 +58,8 @@ class Member:
         self.client_id = f"cs-{name}"
         self.port = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
+        self.door_url = self.url
+        """Where hooks are posted."""
         self.process: subprocess.Popen[bytes] | None = None
         self.pids: list[int] = []
         """Of all its processes so far, the newest last."""
