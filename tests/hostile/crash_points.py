@@ -6,6 +6,8 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from structlog.testing import capture_logs
+
 from tests.faults.crash_script import SAID, TOLD, TYPED, history, judge, play
 from tests.faults.crash_stage import CrashDoor, Lives
 from tests.hostile.table import Row
@@ -32,7 +34,8 @@ class _Sum:
 def crash_everywhere() -> Row:
     """One crash at each point, and two; with the door of either kind; on SQLite."""
     all_of_them = _Sum()
-    with tempfile.TemporaryDirectory(prefix="botkit-crashes-") as folder:
+    # Every crash is logged as a failure of the store.
+    with tempfile.TemporaryDirectory(prefix="botkit-crashes-") as folder, capture_logs():
         for door in DOORS:
             unharmed = Lives(Path(folder) / f"{door}.db", door=door)
             play(unharmed)
