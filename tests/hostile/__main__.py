@@ -40,8 +40,9 @@ async def main() -> int:
     rows: list[Row] = []
     missed: list[str] = []
     if chosen.crashes:
+        began = time.monotonic()
         rows.append(await asyncio.to_thread(crash_points.crash_everywhere))
-        _tell(rows[-1])
+        _tell(rows[-1], time.monotonic() - began)
     for store in chosen.stores:
         rows += await _on(store, folder, chosen)
     if chosen.defects:
@@ -86,7 +87,7 @@ async def _on(store: StoreName, folder: Path, chosen: argparse.Namespace) -> Seq
     return rows
 
 
-def _tell(row: Row, seconds: float = 0.0) -> None:
+def _tell(row: Row, seconds: float) -> None:
     """Say how a row went, so that a long run is not silent."""
     verdict = "; ".join(row.broken) if row.broken else "kept"
     print(f"{row.store}, {row.fault}: {row.injected} faults, {seconds:.0f} s: {verdict}", flush=True)
