@@ -30,7 +30,8 @@
      │   ├─ BadReply                  BK-4008  retryable: the answer cannot be parsed
      │   ├─ HostNotAllowed            BK-4009  the URL's host is not in the configuration
      │   ├─ NotAuthorized             BK-4010  retryable: the platform does not accept our signature
-     │   └─ AgentsUnavailable         BK-4011  no agent can take the hand-off at present
+     │   ├─ AgentsUnavailable         BK-4011  no agent can take the hand-off at present
+     │   └─ CallBroken                BK-4015  a defect kept the call from being made, or its answer from being read
      └─ SdkError                      BK-5000  a handler, a job or a test asked for something impossible
          ├─ HandlerTooLate            BK-5001  a context was used after its hook was finished
          ├─ WrongThread               BK-5002  a blocking call was made on an event loop
@@ -294,7 +295,7 @@ class CallError(BotKitError):
     Attributes:
         host: the host that was called, with its port if the URL names one; empty if not known.
         cause: the kind of failure, for logs: one of `Unreachable`'s causes, ``status`` for an answer with an error status, or
-            ``answer`` for any other failure.
+            ``answer`` for any other failure; of `CallBroken`, ``defect``.
     """
 
     code = "BK-4000"
@@ -484,6 +485,19 @@ class AgentsUnavailable(CallError):
     """
 
     code = "BK-4011"
+
+
+class CallBroken(CallError):
+    """A defect in BotKit or in an agent system's package kept a call from being made, or its answer from being read.
+
+    Report it, with the place in `detail`. The hand-off is ended, and the user given back to the bot.
+    """
+
+    code = "BK-4015"
+
+    @property
+    def cause(self) -> str:
+        return "defect"
 
 
 # --- handlers and jobs -----------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ _LOSS_WORDS: dict[str, EndMessage] = {
     events.LossReason.UNREACHABLE: "handoffFailedMessage",
     events.LossReason.UNAVAILABLE: "noAgentAvailableMessage",
     events.LossReason.REFUSED: "handoffFailedMessage",
+    events.LossReason.BROKEN: "handoffFailedMessage",
 }
 
 

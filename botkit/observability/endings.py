@@ -59,6 +59,10 @@ ENDINGS: dict[str, Ending] = {
         "see whether agents are online, and whether the business hours are open",
     ),
     "refused": Ending("the agents' side refused it"),
+    "broken": Ending(
+        "a defect kept BotKit from going on",
+        "report it, with the lines effect_broken and receiver_broken of the log",
+    ),
     "user_lost": Ending("the platform did not take a message to the user"),
 }
 """By the label `why` of the metric."""

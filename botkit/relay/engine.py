@@ -225,16 +225,19 @@ class Engine:
                 continue
             conversation = committed.conversation
             stays = conversation.id not in self._leaving
+            # Receivers first: the agents' side may send events as soon as it knows the session. And an agent lane has to be
+            # dropped before the session's end is put into it.
             try:
-                # Receivers first: the agents' side may send events as soon as it knows the session. And an agent lane has to
-                # be dropped before the session's end is put into it.
                 if stays:
                     self._receivers.follow(conversation)
-                for effect in committed.local_effects:
+            except Exception as error:  # noqa: BLE001 - a defect: the rest of the commit has to be carried out
+                _log_broken(conversation, error)
+            for effect in committed.local_effects:
+                try:
                     if stays or not isinstance(effect, ArmTimer):
                         self._apply(conversation, effect)
-            except Exception as error:  # noqa: BLE001 - a defect: the outbox items still have to be delivered
-                _log_broken(conversation, error)
+                except Exception as error:  # noqa: BLE001 - likewise
+                    _log_broken(conversation, error)
             try:
                 for item in committed.items:
                     # `resume` has already found the items that were committed while this relay started.

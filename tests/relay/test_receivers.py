@@ -20,6 +20,7 @@ from botkit.errors import (
 )
 from botkit.handoff.conversation import Access, Conversation, Phase
 from botkit.handoff.events import AgentJoined, AgentSaid, AgentsLost, StatusReported
+from botkit.relay.inbound.receivers import RESTART_SECONDS
 from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import (
@@ -444,11 +445,11 @@ async def test_a_defect_in_an_agent_system_is_survived(world: World, monkeypatch
     def broken(session_id: str, access: Access) -> AsyncIterator[Batch]:
         raise ZeroDivisionError("a plug-in's mistake")
 
-    monkeypatch.setattr("botkit.relay.inbound.receivers.RESTART_SECONDS", 0.01)
     monkeypatch.setattr(world.system, "listen", broken)
     world.ledger.decided(conversation())
     await settle()
     monkeypatch.setattr(world.system, "listen", FakeSystem.listen.__get__(world.system))
+    await world.clock.advance(RESTART_SECONDS)
     await connection(world, 1)
 
 

@@ -77,10 +77,12 @@ class LossReason:
     UNREACHABLE = "unreachable"
     UNAVAILABLE = "unavailable"
     REFUSED = "refused"
+    BROKEN = "broken"
+    """A defect, ours or of an agent system's package."""
 
 
 class AgentsLost(BaseEvent, frozen=True, kw_only=True):
-    """The session cannot go on: closed, expired, refused, or given up as unreachable (`LossReason`)."""
+    """The session cannot go on: closed, expired, refused, broken, or given up as unreachable (`LossReason`)."""
 
     session_id: str
     why: str

@@ -31,6 +31,8 @@ from botkit.handoff.events import (
 from botkit.ledger.interface import Committed, Input
 from botkit.observability.events import get_logger
 from botkit.observability.failures import Failure, failure_of
+from botkit.observability.tracebacks import where
+from botkit.relay.cancelling import is_cancelled
 from botkit.relay.clock import Clock
 from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient, Outcome
@@ -169,6 +171,12 @@ class AgentEventWriter:
             await self.reconcile(system)
         except CallError as error:
             self._last_list_missing(error)
+        except LedgerClosed:
+            raise
+        except (Exception, asyncio.CancelledError) as defect:
+            if is_cancelled():
+                raise
+            self._last_messages_broken(defect)
 
     async def write_last_list(self, system: AgentSystem) -> None:
         """Read the list once, within `LAST_LIST_SECONDS`, and write the agents' messages."""
@@ -184,11 +192,24 @@ class AgentEventWriter:
             detail = f"no answer within {LAST_LIST_SECONDS:g} s"
             self._last_list_missing(Unreachable("list entries", detail=detail, cause="timeout"))
             return
+        except (Exception, asyncio.CancelledError) as defect:
+            if is_cancelled():
+                raise
+            self._last_messages_broken(defect)
+            return
         await self.write_messages(listed)
 
     async def write_messages(self, events: Sequence[FromAgents]) -> None:
-        """Write the agents' messages among these events; after the end of a session, other events are irrelevant."""
-        await self.write([event for event in events if isinstance(event, AgentSaid)])
+        """Write the agents' messages among these events; after the end of a session, other events are irrelevant.
+
+        A defect in one of them does not keep the session from its end.
+        """
+        try:
+            await self.write([event for event in events if isinstance(event, AgentSaid)])
+        except LedgerClosed:
+            raise
+        except Exception as defect:  # noqa: BLE001 - a plug-in may bring anything
+            self._last_messages_broken(defect)
 
     async def report_lost(self, why: str, failure: Failure | None) -> None:
         """Tell the rules that this session cannot be received any more; `failure`: the latest failed call."""
@@ -216,6 +237,9 @@ class AgentEventWriter:
             noted=noted,
             level=level,
         )
+
+    def _last_messages_broken(self, defect: BaseException) -> None:
+        _log.error("last_messages_broken", session=self.session_id, error=where(defect), **self.names())
 
     def _last_list_missing(self, error: CallError) -> None:
         self.trouble("last_list_missing", failure_of(error), noted=True)

@@ -18,6 +18,7 @@ from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.handoff.record import Record
 from botkit.ledger.interface import Committed, OutboxItem
 from botkit.observability.events import get_logger
+from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
 from botkit.relay.leaving import Leaves
@@ -151,6 +152,8 @@ class Receipts:
             await system.acknowledge(to.session_id, to.access, entry_ids=due.entry_ids)
         except CallError as error:
             _log.debug("receipt_missing", session=to.session_id, code=error.code)
+        except Exception as defect:  # noqa: BLE001 - a defect of a plug-in; asyncio would log its text
+            _log.warning("receipt_broken", session=to.session_id, error=where(defect))
 
 
 async def _within(seconds: float, tasks: set[asyncio.Task[None]]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from botkit.agents import AgentSystem
@@ -32,6 +33,8 @@ from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 _log = get_logger("botkit.relay")
 
 RESTART_SECONDS = 5.0
+SOUND_SECONDS = 60.0
+"""A receiver that has run for so long was sound: the time in which it breaks begins anew."""
 WATCH_SECONDS = 1.0
 """The interval between two looks after a stream."""
 MAX_NOTED = 20
@@ -92,8 +95,9 @@ class Receiver(ABC):
             return self._lost_by(error, LossReason.CLOSED)
         except CallError as error:
             self._failed_polls += 1
-            wait = self.backoff.delay(self._failed_polls, chance=self.chance())
-            self._not_before = now + max(wait, error.retry_after or 0.0)
+            wait = max(self.backoff.delay(self._failed_polls, chance=self.chance()), error.retry_after or 0.0)
+            # A wait that the agents' side asks for is not longer than ours for them: then it is tried once more.
+            self._not_before = now + min(wait, max(0.0, self._patience_left(now)))
             self._trouble("poll_failed", error, level="warning")
             if isinstance(error, Unreachable):
                 self.breaker.unreachable(self.clock.now(), failure_of(error))
@@ -128,9 +132,12 @@ class Receiver(ABC):
 
     def _is_past_deadline(self) -> bool:
         """Whether the agents' side has not answered for `delivery.give_up_after`, while this process ran."""
-        now = self.clock.now()
+        return self._patience_left(self.clock.now()) < 0
+
+    def _patience_left(self, now: Instant) -> float:
+        """Seconds until the deadline."""
         lost = self.heartbeat.lost_since(self._last_success, now)
-        return now - self._last_success - lost > self.backoff.give_up_after
+        return self.backoff.give_up_after - (now - self._last_success - lost)
 
 
 MakeReceiver = Callable[[AgentEventWriter, AgentSystem, str], Receiver]
@@ -143,6 +150,9 @@ class _Open:
     system: AgentSystem
     receiver: Receiver
     task: asyncio.Task[None] | None = None
+    started_at: float = 0.0
+    broken_since: float = 0.0
+    """Since when a defect has ended every run soon; 0 if none has."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -163,6 +173,7 @@ class Receivers:
     _stopping: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
     """Cancelled receivers that are still closing their connections, by session."""
     _watching: asyncio.Task[None] | None = field(init=False, default=None)
+    _restarting: set[asyncio.Task[None]] = field(init=False, default_factory=set)
 
     def __len__(self) -> int:
         return len(self._open)
@@ -228,6 +239,8 @@ class Receivers:
         """All receivers have stopped."""
         if self._watching is not None:
             self._watching.cancel()
+        for again in self._restarting:
+            again.cancel()
 
     def _writer(
         self, conversation_id: ConversationId, session_id: str, system: str, access: Access
@@ -251,11 +264,15 @@ class Receivers:
             now = self.clock.now()
             self.heartbeat.beat(now, next_in=WATCH_SECONDS)
             for opened in list(self._open.values()):
-                opened.receiver.watch(now)
+                try:
+                    opened.receiver.watch(now)
+                except Exception as error:  # noqa: BLE001 - a defect: the other streams are still watched
+                    self._log_broken(opened, error)
         self.heartbeat.stop()
         self._watching = None
 
     def _start(self, opened: _Open) -> None:
+        opened.started_at = self.clock.now()
         opened.task = asyncio.create_task(opened.receiver.run())
         opened.task.add_done_callback(lambda task: self._ended(opened, task))
 
@@ -273,17 +290,30 @@ class Receivers:
             del self._stopping[session_id]
 
     def _ended(self, opened: _Open, task: asyncio.Task[None]) -> None:
-        if task.cancelled():
-            return
-        error = task.exception()
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
         if error is None or isinstance(error, LedgerClosed):
             return
+        if task.cancelled() and self._open.get(opened.writer.conversation_id) is not opened:
+            return  # It was stopped.
         # A defect, here or in a plug-in. No other receiver has this session, so the same one is restarted after a pause.
+        self._log_broken(opened, error)
+        now = self.clock.now()
+        if not opened.broken_since or now - opened.started_at >= SOUND_SECONDS:
+            opened.broken_since = now
+        self._restarting.add(again := asyncio.create_task(self._restart(opened)))
+        again.add_done_callback(self._restarting.discard)
+
+    def _log_broken(self, opened: _Open, error: BaseException) -> None:
         names = opened.writer.names()
         _log.error("receiver_broken", session=opened.writer.session_id, error=where(error), **names)
-        loop = asyncio.get_running_loop()
-        loop.call_later(RESTART_SECONDS, self._restart, opened)
 
-    def _restart(self, opened: _Open) -> None:
-        if self._open.get(opened.writer.conversation_id) is opened:
+    async def _restart(self, opened: _Open) -> None:
+        """Start a receiver again; one that has broken for as long as calls are tried has lost its session."""
+        await self.clock.sleep(RESTART_SECONDS)
+        if self._open.get(opened.writer.conversation_id) is not opened:
+            return
+        if self.clock.now() - opened.broken_since < opened.receiver.backoff.give_up_after:
             self._start(opened)
+            return
+        with suppress(LedgerClosed):
+            await opened.writer.report_lost(LossReason.BROKEN, None)

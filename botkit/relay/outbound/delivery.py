@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast, get_args
 
-from botkit.errors import CallError, LedgerClosed, RateLimited, Unreachable, UnreachableCause
+from botkit.errors import CallBroken, CallError, LedgerClosed, RateLimited, Unreachable, UnreachableCause
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import (
     ADDRESSED_BY_PAYLOAD,
     CARRIES_HOOK,
     AgentEffect,
+    EndSession,
     HintEffect,
     OutboundEffect,
     SendFile,
@@ -22,7 +23,10 @@ from botkit.handoff.events import Event
 from botkit.handoff.steps import Step
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import HookBody, Input, OutboxItem
+from botkit.observability.events import get_logger
 from botkit.observability.failures import failure_of
+from botkit.observability.tracebacks import where
+from botkit.relay.cancelling import is_cancelled
 from botkit.relay.clock import Clock
 from botkit.relay.heartbeat import Heartbeat
 from botkit.relay.journal import Journal
@@ -35,13 +39,15 @@ from botkit.relay.outbound.perform import Performer
 from botkit.relay.outbound.progress import ParkItem, Progress
 from botkit.relay.outbound.retry_policy import (
     is_job_message,
+    is_repeated,
     is_seen_through,
     log_level,
     may_be_shown_twice,
     payload_may_be_stale,
     retry_policy,
-    tried_once,
 )
+
+_log = get_logger("botkit.relay")
 
 _NEEDS_PAYLOAD = (*ADDRESSED_BY_PAYLOAD, *get_args(HintEffect))
 _CARRIES_HOOK = frozenset(CARRIES_HOOK)
@@ -99,11 +105,14 @@ class Delivery:
         return self.payloads.at_hand(item.conversation_id)
 
     def attempt_failed(
-        self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker, error: CallError
+        self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker, error: BaseException
     ) -> None:
-        """An attempt failed: tell the breaker, and decide what comes next."""
+        """An attempt failed, or a defect kept it from being made: tell the breaker, and decide what comes next."""
+        if not isinstance(error, CallError):
+            progress.attempted = True
+            error = self._broken(item, progress, error)
         # A rate limit without a status is the agent system's own pacing: no remote was called.
-        if not isinstance(error, RateLimited) or error.status is not None:
+        elif not isinstance(error, RateLimited) or error.status is not None:
             progress.attempted = True
             if not isinstance(error, Unreachable):
                 breaker.reached()
@@ -168,8 +177,14 @@ class Delivery:
             self._parked.pop(item.id, None)
 
     async def abandon(self, item: OutboxItem) -> None:
-        """Complete an item whose delivery raised anything but a `CallError`: a defect, here or in a plug-in."""
-        await self._complete(item, await self.performer.failure_event(item, None), "broken")
+        """Complete an item whose delivery broke, not only an attempt: a defect of this package.
+
+        The end of a session is still made. What this raises leaves the item to the next start.
+        """
+        if isinstance(item.effect, EndSession):
+            await self.performer.perform(item, None)
+        event = await self.performer.failure_event(item, CallBroken(kind_of(item.effect)))
+        await self._complete(item, event, "broken")
 
     def is_parked(self, item: OutboxItem) -> bool:
         """Whether the item is parked and its user has not written since."""
@@ -280,7 +295,11 @@ class Delivery:
     async def _try(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
         try:
             event = await self._attempt(item, progress)
-        except CallError as error:
+        except LedgerClosed:
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            if is_cancelled():  # Whatever the attempt makes of that, there is no other.
+                raise asyncio.CancelledError from error
             self.attempt_failed(item, progress, breaker, error)
             return
         breaker.reached()
@@ -307,10 +326,20 @@ class Delivery:
         except asyncio.CancelledError:
             if item.conversation_id in self.leaving:
                 attempt.cancel()  # It was cut off: their next process makes it again.
-            await asyncio.wait({attempt})
+            try:
+                await asyncio.wait({attempt})
+            finally:
+                attempt.cancel()  # It may have been left behind.
             if not attempt.cancelled():
                 attempt.exception()  # Retrieved here; otherwise asyncio logs it.
             raise
+
+    def _broken(self, item: OutboxItem, progress: Progress, defect: BaseException) -> CallBroken:
+        place = where(defect)
+        if not progress.broken:
+            progress.broken = True
+            _log.error("effect_broken", lane=item.lane, outbox_id=item.id, error=place)
+        return CallBroken(kind_of(item.effect), detail=place)
 
     def _note_failure(
         self, item: OutboxItem, progress: Progress, error: CallError, *, held: bool = False
@@ -341,7 +370,7 @@ class Delivery:
         return len(self._parked) < MAX_PARKED and self.payloads.are_renewed(item.conversation_id)
 
     def _next_delay(self, item: OutboxItem, progress: Progress, error: CallError) -> float | None:
-        if not error.retryable or tried_once(item.effect):
+        if not is_repeated(item.effect, error):
             return None
         backoff, chance = self._backoff(item), self.chance()
         delay = backoff.next_attempt_in(
@@ -373,6 +402,8 @@ class Delivery:
             raise RuntimeError("an item is given up for an error")
         progress.done = True
         outcome: Outcome = "gave_up" if error.retryable else "refused"
+        if isinstance(error, CallBroken):
+            outcome = "broken"
         level = log_level(item.effect, error)
         step = self.journal.gave_up(
             item, failure_of(error), outcome=outcome, level=level, failures=progress.failures

@@ -24,7 +24,7 @@ from botkit.relay.leaving import Leaves
 from botkit.relay.outbound.delivery import Delivery
 from botkit.relay.outbound.lane import Lane, LaneKey
 from botkit.relay.outbound.progress import ParkItem
-from botkit.relay.outbound.retry_policy import goes_the_short_way, is_job_message
+from botkit.relay.outbound.retry_policy import goes_the_short_way, is_job_message, is_seen_through
 from botkit.relay.outbound.short_way import ShortWay
 
 _log = get_logger("botkit.relay")
@@ -32,6 +32,10 @@ _log = get_logger("botkit.relay")
 MAX_HELD_BYTES = 16 * 1024 * 1024
 """Max bytes of hooks in memory for items in lanes. The other items read their hooks from the ledger when their turn comes:
 gigabytes may wait while a remote is down."""
+DROP_SECONDS = 5.0
+"""Max wait of a session's end for an attempt that was cancelled: an agent system may not let itself be cancelled."""
+DROP_START_SECONDS = 60.0
+"""The same for the creation of the conversation, which is not cancelled."""
 _EXTEND_LANE = "extend"
 _PARKED_LANE = "parked"
 
@@ -45,6 +49,8 @@ class Lanes:
         self._lanes: dict[LaneKey, Lane] = {}
         self._held = 0
         self._leaving = delivery.leaving
+        self._dropping: dict[asyncio.Task[None], asyncio.Task[None]] = {}
+        """The tasks that were cancelled to drop the head of their lane, and those that wait for each of them to end."""
 
     def __len__(self) -> int:
         return len(self._lanes)
@@ -83,6 +89,8 @@ class Lanes:
         if lane.task is not None and not over:
             lane.dropping = True
             lane.task.cancel()
+            seconds = DROP_START_SECONDS if is_seen_through(lane.head.effect) else DROP_SECONDS
+            self._dropping[lane.task] = asyncio.create_task(self._leave_behind(lane, lane.task, seconds))
 
     def lose(self, leaves: Leaves) -> Sequence[Lane]:
         """Leave the items of these conversations to their next process. Returns the lanes with an attempt in progress."""
@@ -122,6 +130,8 @@ class Lanes:
     def close(self) -> None:
         """All lanes have ended."""
         self._short_way.close()
+        for waiting in self._dropping.values():
+            waiting.cancel()
 
     # --- for the short way ------------------------------------------------------------------------------------------
 
@@ -204,14 +214,30 @@ class Lanes:
         lane = self._lanes.get(parked)
         return lane is not None and not self._delivery.is_parked(lane.head)
 
+    async def _leave_behind(self, lane: Lane, task: asyncio.Task[None], seconds: float) -> None:
+        """Go on with a lane whose head was dropped, although the attempt in progress does not end."""
+        await self._delivery.clock.sleep(seconds)
+        del self._dropping[task]
+        if lane.task is task and not lane.gone:
+            _log.error("attempt_not_ended", lane=lane.key[1], outbox_id=lane.head.id)
+            task.cancel()
+            lane.task, lane.dropping = None, False
+            self._move_up(lane)
+
     def _ended(self, lane: Lane, task: asyncio.Task[None]) -> None:
+        if (waiting := self._dropping.pop(task, None)) is not None:
+            waiting.cancel()
+        error = None if task.cancelled() else task.exception()
+        if lane.task is not task:
+            return  # It was left behind.
         lane.task = None
         dropping, lane.dropping = lane.dropping, False
-        error = None if task.cancelled() else task.exception()
         if lane.gone:
             return
-        if isinstance(error, LedgerClosed) or (task.cancelled() and not dropping):
+        if isinstance(error, LedgerClosed) or (task.cancelled() and lane.key[0] in self._leaving):
             self._remove(lane)
+        elif task.cancelled() and not dropping:
+            self.broke(lane, asyncio.CancelledError())
         elif error is not None:
             self.broke(lane, error)
         else:

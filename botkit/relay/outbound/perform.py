@@ -14,6 +14,7 @@ from botkit.handoff import effects, events
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.file_reasons import TOO_LARGE, TRANSFER, TYPE
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
+from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways, Platform
 from botkit.relay.journal import Journal
@@ -126,12 +127,12 @@ class Performer:
         platform = self._platform(item)
         return platform.begin(effect, hook, idempotency_key=f"botkit-{idempotency_key(item)}", done=done)
 
-    async def failure_event(self, item: OutboxItem, error: errors.CallError | None) -> events.Event | None:
+    async def failure_event(self, item: OutboxItem, error: errors.CallError) -> events.Event | None:
         """The event that reports an effect which failed for good, or None if the rules do not need it.
 
         Args:
             item: the effect and its conversation.
-            error: the last attempt's error; None for an unexpected one.
+            error: the last attempt's error.
         """
         effect, key = item.effect, key_of(item)
         match effect:
@@ -146,10 +147,8 @@ class Performer:
             case effects.SendFile(session_id):
                 # Never reported as a lost session: if it is over, its receiver or the next message finds out.
                 # A refusal by the agents' side may have used up the agent's request for a file.
-                spent = (
-                    error is not None
-                    and not error.retryable
-                    and not isinstance(error, errors.FileUnavailable)
+                spent = not error.retryable and not isinstance(
+                    error, errors.FileUnavailable | errors.CallBroken
                 )
                 return events.FileRefused(
                     key=key,
@@ -227,13 +226,15 @@ class Performer:
                 return await self._read_transcript(
                     item, limit=settings.limit, session_id=effect.platform_session_id
                 )
-        except (errors.CallError, TimeoutError) as error:
-            if not isinstance(error, errors.CallError):
-                seconds = settings.timeout.total_seconds()
-                detail = f"no answer within {seconds:g} s"
-                error = errors.Unreachable("get messages", detail=detail, cause="timeout")
-            self.journal.no_transcript(item, effect.session_id, error)
-            return ()
+        except errors.CallError as error:
+            failure = error
+        except TimeoutError:
+            detail = f"no answer within {settings.timeout.total_seconds():g} s"
+            failure = errors.Unreachable("get messages", detail=detail, cause="timeout")
+        except Exception as defect:  # noqa: BLE001 - it must not cost the hand-off
+            failure = errors.CallBroken("get messages", detail=where(defect))
+        self.journal.no_transcript(item, effect.session_id, failure)
+        return ()
 
     async def _read_transcript(
         self, item: OutboxItem, *, limit: int, session_id: str
@@ -345,9 +346,9 @@ def _not_configured(what: str) -> errors.CallRefused:
     )
 
 
-def _file_reason(error: errors.CallError | None) -> str:
+def _file_reason(error: errors.CallError) -> str:
     """Why a file did not arrive: its size or type (docs/protocols/salesforce-miaw.md, 3.3), or anything else."""
-    if error is None or error.status is None:
+    if error.status is None:
         return TRANSFER
     # The platform's success, of which too much arrived.
     too_long = isinstance(error, errors.FileUnavailable) and 200 <= error.status < 300
@@ -356,7 +357,7 @@ def _file_reason(error: errors.CallError | None) -> str:
     return TYPE if error.status == 415 else TRANSFER
 
 
-def _loss_reason(error: errors.CallError | None) -> str:
+def _loss_reason(error: errors.CallError) -> str:
     """Why the agents' side is lost."""
     match error:
         case errors.ConversationClosed() | errors.NewSessionRequired():
@@ -366,9 +367,9 @@ def _loss_reason(error: errors.CallError | None) -> str:
             return events.LossReason.EXPIRED
         case errors.AgentsUnavailable():
             return events.LossReason.UNAVAILABLE
-    return (
-        events.LossReason.UNREACHABLE if error is not None and error.retryable else events.LossReason.REFUSED
-    )
+        case errors.CallBroken():
+            return events.LossReason.BROKEN
+    return events.LossReason.UNREACHABLE if error.retryable else events.LossReason.REFUSED
 
 
 def key_of(item: OutboxItem) -> str:

@@ -13,6 +13,7 @@ from botkit.config.settings import DeliverySettings
 from botkit.errors import (
     AgentsUnavailable,
     BadReply,
+    CallBroken,
     CallError,
     CallRefused,
     ConversationClosed,
@@ -72,6 +73,13 @@ def retry_policy(effect: effects.OutboundEffect, usual: Backoff) -> Backoff:
 def tried_once(effect: effects.OutboundEffect) -> bool:
     """Whether the effect is obsolete within seconds, so that a late delivery is worse than none."""
     return isinstance(effect, _TRIED_ONCE)
+
+
+def is_repeated(effect: effects.OutboundEffect, error: CallError) -> bool:
+    """Whether an attempt that failed is repeated. A defect would show again, but no agent may be left in an abandoned chat."""
+    if isinstance(error, CallBroken):
+        return isinstance(effect, effects.EndSession)
+    return error.retryable and not tried_once(effect)
 
 
 def is_seen_through(effect: effects.OutboundEffect) -> bool:

@@ -217,9 +217,6 @@ class ShortWay:
             self._recovered(remote)
 
     def _failed(self, remote: _Remote, lane: Lane, error: Exception) -> None:
-        if not isinstance(error, CallError):
-            self._lanes.broke(lane, error)
-            return
         progress = lane.progress_of_head()
         self._delivery.attempt_failed(lane.head, progress, remote.breaker, error)
         if not progress.repeats:
@@ -229,7 +226,8 @@ class ShortWay:
         else:
             remote.failures += 1
             self._lanes.spare(lane)
-            self._repeat(remote, lane, progress.next_delay or 0.0, fixed=error.retry_after is not None)
+            asked = isinstance(error, CallError) and error.retry_after is not None
+            self._repeat(remote, lane, progress.next_delay or 0.0, fixed=asked)
 
     # --- results --------------------------------------------------------------------------------------------------
 
