@@ -46,15 +46,16 @@ class Chat:
         asked: the time of the chat request, or when this process first saw the chat (monotonic seconds).
         heard: the time of the server's last answer to a poll (monotonic seconds).
         sent: the time of the last message (monotonic seconds).
+        gaps_in_vain: how often messages that an answer had left out did not come with the next one.
         trouble: the error of the last poll.
         over: the server reported the end of the chat.
         upload_in_doubt: the agent's request for a file whose upload got no answer.
     """
 
     __slots__ = (
-        "_accepted", "_attached", "_complete", "_delivered", "_renewed", "_unanswered", "asked", "credentials", "heard", "link",
-        "listening", "over", "poll", "position", "posting", "reconnecting", "requested", "sent", "sequence", "session_id",
-        "trouble", "unread", "upload_in_doubt",
+        "_accepted", "_attached", "_complete", "_delivered", "_renewed", "_unanswered", "asked", "credentials", "gaps_in_vain",
+        "heard", "link", "listening", "over", "poll", "position", "posting", "reconnecting", "requested", "sent", "sequence",
+        "session_id", "trouble", "unread", "upload_in_doubt",
     )  # fmt: skip
 
     def __init__(self, session_id: str, credentials: Credentials, position: Position, *, now: float) -> None:
@@ -71,6 +72,7 @@ class Chat:
         self.requested = False
         self.asked = self.heard = now
         self.sent = float("-inf")
+        self.gaps_in_vain = 0
         self.trouble: CallError | None = None
         self.over = position.over
         self.upload_in_doubt = ""

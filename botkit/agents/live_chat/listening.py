@@ -34,6 +34,10 @@ CONFLICT_SECONDS = 1.5
 QUICK_SECONDS = 1.0
 SLOWEST_SECONDS = 10.0
 """Backoff: after empty polls that return sooner than `QUICK_SECONDS`, waits grow up to `SLOWEST_SECONDS`."""
+AGAIN_SECONDS = 2.0
+"""Max wait for messages that an answer has left out."""
+_MAX_IN_VAIN = 3
+"""After so many waits in vain, the numbers of this chat are not contiguous."""
 _MAX_CONFLICTS = 30
 _MAX_LOSSES = 2
 
@@ -128,6 +132,8 @@ class Listener:
                     await self._connection.sleep(CONFLICT_SECONDS)
                     continue
                 conflicts = losses = 0
+                if reply is not None and _has_gap(chat, reply) and chat.gaps_in_vain < _MAX_IN_VAIN:
+                    reply = await self._completed(chat, reply)
             chat.heard, chat.trouble = self._monotonic(), None
             connected = True
             before = chat.position
@@ -153,6 +159,22 @@ class Listener:
             if idle > 1:
                 await self._connection.sleep(min(CONFLICT_SECONDS * 2 ** min(idle - 2, 4), SLOWEST_SECONDS))
 
+    async def _completed(self, chat: Chat, reply: Reply) -> Reply:
+        """Poll again with the same ack: the server keeps what is not acknowledged (3.3), so the next answer has it all."""
+        poll = chat.poll = asyncio.create_task(self._connection.poll(chat, seconds=AGAIN_SECONDS))
+        try:
+            await asyncio.wait({poll}, timeout=AGAIN_SECONDS)
+        finally:
+            await _discard(chat, poll)
+        again = None if poll.cancelled() or poll.exception() is not None else poll.result()
+        if again is not None and again.era == reply.era and again.before < reply.before:
+            return again
+        # A failure of the server itself shows with the next poll.
+        chat.gaps_in_vain += 1
+        missing = reply.before - chat.position.ack
+        _log.warning("chat_messages_missing", session=chat.session_id, count=missing)
+        return reply
+
     def _left(self, chat: Chat) -> float | None:
         """Seconds until a chat request without an answer counts as failed; None if there was an answer."""
         return None if chat.answered else max(0.0, chat.asked + self._answer_within - self._monotonic())
@@ -167,6 +189,11 @@ class Listener:
             session_id=chat.session_id,
             reason="Unanswered",
         )
+
+
+def _has_gap(chat: Chat, reply: Reply) -> bool:
+    """Whether messages are missing before this reply, or within it."""
+    return bool(reply.messages) and reply.era == chat.position.era and reply.before > chat.position.ack
 
 
 def _follow(chat: Chat, reply: Reply) -> None:

@@ -56,6 +56,11 @@ class Reply:
     offset: int
     messages: tuple[tuple[str, Members], ...] = field(repr=False)
 
+    @property
+    def before(self) -> int:
+        """The number before the first message, if none between them is missing."""
+        return self.sequence - len(self.messages)
+
     def first(self, kind: str) -> Members | None:
         """The first message of this type."""
         return next((message for name, message in self.messages if name == kind), None)
@@ -90,7 +95,7 @@ def read_events(
         if rules := read_rules(message.get("sensitiveDataRules")):
             position = replace(position, rules=rules)
     events: list[FromAgents] = []
-    first = reply.sequence - len(reply.messages) + 1
+    first = reply.before + 1
     # After a reconnection the two arrive in the wrong order (7, 13.5): with both in one reply, typing has stopped.
     stopped = reply.first("AgentNotTyping") is not None
     for index, (kind, message) in enumerate(reply.messages, start=first):

@@ -53,6 +53,8 @@ class LiveChat:
     wrong_affinity: int = 503
     drop: Counter[str] = field(default_factory=Counter)
     """Resources whose next answers get lost."""
+    left_out: set[int] = field(default_factory=set)
+    """The numbers of messages that the next answer leaves out."""
     hold_seconds: float | None = None
     hanging: int = 0
     max_hanging: int = 0
@@ -178,7 +180,12 @@ class LiveChat:
         finally:
             self.hanging -= 1
         self.handed = len(self.log) - 1
-        fresh = [{"type": kind, "message": message} for kind, message in self.log[ack + 1 :]]
+        fresh = [
+            {"type": kind, "message": message}
+            for number, (kind, message) in enumerate(self.log)
+            if number > ack and number not in self.left_out
+        ]
+        self.left_out = set()
         return ok({"messages": fresh, "sequence": len(self.log) - 1, "offset": 1_000 + len(self.log)})
 
     def _posted(self, noun: str, request: Request) -> Response:
