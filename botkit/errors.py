@@ -8,7 +8,7 @@
      │   ├─ HookNotFound              BK-2002  404: unknown event or bot
      │   ├─ HookTooLarge              BK-2003  413: the body is over 2 MB
      │   ├─ HookNotJson               BK-2004  412: the body is not a JSON object
-     │   ├─ HookInvalid               BK-2005  400: the payload is incomplete, or names a host that is not allowed
+     │   ├─ HookInvalid               BK-2005  400: the payload is incomplete, or names a URL that may not be called
      │   ├─ BodyIncomplete            BK-2006  408: the body did not arrive in time
      │   └─ TooManyBodies             BK-2007  503: too many bodies are pending
      ├─ LedgerError                   BK-3000  the store did not commit
@@ -188,7 +188,7 @@ class HookNotJson(HookRefused):
 
 
 class HookInvalid(HookRefused):
-    """A payload lacks a required member, belongs to another bot than its path, or names a host that is not allowed (400).
+    """A payload lacks a required member, belongs to another bot than its path, or names a URL that may not be called (400).
 
     Check `kore.callback_hosts`; the log names the member.
     """

@@ -58,7 +58,7 @@ def held(stage: Protocol) -> Callable[[], None]:
 
 @pytest.fixture
 def stage() -> Protocol:
-    return Protocol()
+    return Protocol(commit_seconds=30)
 
 
 async def test_a_connection_is_used_again(stage: Protocol) -> None:
