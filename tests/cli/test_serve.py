@@ -111,7 +111,7 @@ class Service:
 
     @property
     def port(self) -> int:
-        return int(self.url.split(":")[2].split("/")[0])
+        return _port_of(self.url)
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
         connection = sqlite3.connect(self.folder / "botkit.db")
@@ -119,6 +119,10 @@ class Service:
             return connection.execute(query).fetchall()
         finally:
             connection.close()
+
+
+def _port_of(url: str) -> int:
+    return int(url.split(":")[2].split("/")[0])
 
 
 @pytest.fixture
@@ -131,6 +135,15 @@ def service(tmp_path: Path) -> Iterator[Service]:
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service for tests that do not change its state."""
     with _ended(Service(tmp_path_factory.mktemp("running"))) as service:
+        service.start()
+        yield service
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service with few connections, and a listener for monitors."""
+    limits = {"max_connections": 32, "max_connections_per_address": 24, "health_port": 0}
+    with _ended(Service(tmp_path_factory.mktemp("small"), **limits)) as service:
         service.start()
         yield service
 
@@ -204,43 +217,50 @@ def test_idle_connections_do_not_block_others(running: Service) -> None:
         assert running.post(request_id=3) == 200
 
 
-def test_silent_connections_shut_nobody_out(tmp_path: Path) -> None:
-    limits = {"max_connections": 64, "max_connections_per_address": 48, "health_port": 0}
-    with _ended(Service(tmp_path, **limits)) as service, ExitStack() as open_connections:
-        service.start()
-        for port in (service.port, int(service.monitors_url.split(":")[2].split("/")[0])):
-            for _ in range(300):
+def test_silent_connections_shut_nobody_out(small: Service) -> None:
+    with ExitStack() as open_connections:
+        for port in (small.port, _port_of(small.monitors_url)):
+            for _ in range(200):
                 open_connections.enter_context(socket.create_connection(("127.0.0.1", port), 5))
-        assert service.post() == 200
-        assert requests.get(f"{service.url}/healthz", timeout=30).status_code == 200
+        assert small.post() == 200
+        assert requests.get(f"{small.url}/healthz", timeout=30).status_code == 200
         for page in ("healthz", "readyz", "metrics"):
-            assert requests.get(f"{service.monitors_url}/{page}", timeout=30).status_code == 200
-        hook = f"{service.monitors_url}/sdk/bots/{BOT_ID}/on_user_message"
-        assert requests.post(hook, headers={"token": token(expires=FAR)}, timeout=30).status_code == 404
+            assert requests.get(f"{small.monitors_url}/{page}", timeout=30).status_code == 200
 
 
-def test_monitors_are_answered_while_all_connections_are_taken(tmp_path: Path) -> None:
-    with _ended(Service(tmp_path, max_connections=16, health_port=0)) as service, ExitStack() as sessions:
-        service.start()
-        for number in range(16):
+def test_monitors_are_answered_while_all_connections_are_taken(small: Service) -> None:
+    with ExitStack() as sessions:
+        for number in range(32):
             session = sessions.enter_context(requests.Session())
-            assert service.post(request_id=number, by=session) == 200
+            assert small.post(request_id=number, by=session) == 200
         with pytest.raises(requests.ConnectionError):
-            requests.get(f"{service.url}/healthz", timeout=30)
-        assert requests.get(f"{service.monitors_url}/healthz", timeout=30).json() == {"status": "ok"}
-        assert requests.get(f"{service.monitors_url}/readyz", timeout=30).status_code == 200
-        assert "botkit_hooks_total" in requests.get(f"{service.monitors_url}/metrics", timeout=30).text
+            requests.get(f"{small.url}/healthz", timeout=30)
+        assert requests.get(f"{small.monitors_url}/healthz", timeout=30).json() == {"status": "ok"}
+        assert requests.get(f"{small.monitors_url}/readyz", timeout=30).status_code == 200
+        assert "botkit_hooks_total" in requests.get(f"{small.monitors_url}/metrics", timeout=30).text
 
 
-def test_connections_leave_half_of_the_files_to_the_rest(tmp_path: Path) -> None:
-    with _ended(Service(tmp_path, max_connections=4096)) as service, ExitStack() as open_connections:
-        service.start(before=["sh", "-c", 'ulimit -n 200; exec "$@"', "sh"])
+def test_monitors_cannot_post_hooks(small: Service) -> None:
+    hook = f"{small.monitors_url}/sdk/bots/{BOT_ID}/on_user_message"
+    assert requests.post(hook, headers={"token": token(expires=FAR)}, timeout=30).status_code == 404
+
+
+def test_connections_leave_half_of_the_files_to_the_rest_and_hold_up_no_end(tmp_path: Path) -> None:
+    with (
+        _ended(Service(tmp_path, max_connections=4096, health_port=0)) as service,
+        ExitStack() as open_connections,
+        requests.Session() as monitor,
+    ):
+        process = service.start(before=["sh", "-c", 'ulimit -n 200; exec "$@"', "sh"])
         for _ in range(300):
             open_connections.enter_context(socket.create_connection(("127.0.0.1", service.port), 5))
         assert service.post() == 200
-        process = service.processes[0]
+        assert monitor.get(f"{service.monitors_url}/readyz", timeout=30).status_code == 200
         process.terminate()
         _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0
+        with pytest.raises(requests.ConnectionError):
+            requests.get(f"{service.monitors_url}/healthz", timeout=30)
     (line,) = [json.loads(line) for line in errors.splitlines() if "fewer_connections" in line]
     assert line["limit"] == 100
 
