@@ -73,6 +73,12 @@ METRICS = (
         "counter",
         "Deliveries to users that a dead process or a lost answer left open: each may have been shown twice.",
     ),
+    Metric(
+        "botkit_repeated_to_agents_total",
+        "counter",
+        "Messages of users that were sent again with the same id after an attempt without a known result, by agent system.",
+        ("system",),
+    ),
     Metric("botkit_outbox_depth", "gauge", "Effects in the outbox."),
     Metric("botkit_open_sessions", "gauge", "Conversations with an agent session."),
 )
@@ -104,6 +110,7 @@ class Telemetry:
         self._streams_held = self._gauge("botkit_streams_held")
         self._handoff = self._counter("botkit_handoff_total")
         self._possible_duplicates = self._counter("botkit_possible_duplicates_total")
+        self._repeated = self._counter("botkit_repeated_to_agents_total")
         self._handoff_series: set[tuple[str, str]] = set()
 
     def watch(self, *, outbox_depth: Callable[[], float], open_sessions: Callable[[], float]) -> None:
@@ -143,6 +150,10 @@ class Telemetry:
     def effect_retried(self, kind: str) -> None:
         """An attempt failed and will be repeated."""
         self._retries.labels(kind).inc()
+
+    def repeated_to_agents(self, system: str) -> None:
+        """A message of a user was sent again with its id."""
+        self._repeated.labels(system).inc()
 
     def receivers_open(self, count: int) -> None:
         """The current number of agent sessions with a receiver."""

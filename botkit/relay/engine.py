@@ -207,6 +207,7 @@ class Engine:
         return any(lane.head.lane == USER_LANE for lane in late)
 
     def _carry_on(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
+        self._delivery.resume(undelivered)
         for item in undelivered:
             self.lanes.put(item)
         for conversation in conversations:

@@ -22,6 +22,9 @@ class RelayMetrics(Protocol):
     def possible_duplicates(self, count: int) -> None:
         """The number of deliveries to users that are repeated although an earlier attempt may have succeeded."""
 
+    def repeated_to_agents(self, system: str) -> None:
+        """A message of a user was sent to this agent system again, with its id: an earlier attempt may have succeeded."""
+
     def receivers_open(self, count: int) -> None:
         """The number of agent sessions with a receiver."""
 

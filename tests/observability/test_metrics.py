@@ -31,6 +31,7 @@ def test_the_metrics_of_the_relay_are_exposed() -> None:
     telemetry.reconnected("salesforce")
     telemetry.noted("handoff_opened", "salesforce")
     telemetry.possible_duplicates(2)
+    telemetry.repeated_to_agents("salesforce")
     text = telemetry.exposition().decode()
     assert 'botkit_effects_total{kind="PassToBot",outcome="delivered"} 2.0' in text
     assert 'botkit_effect_retries_total{kind="SendToAgent"} 1.0' in text
@@ -38,6 +39,7 @@ def test_the_metrics_of_the_relay_are_exposed() -> None:
     assert 'botkit_reconnects_total{system="salesforce"} 1.0' in text
     assert 'botkit_handoff_total{what="handoff_opened",why="salesforce"} 1.0' in text
     assert "botkit_possible_duplicates_total 2.0" in text
+    assert 'botkit_repeated_to_agents_total{system="salesforce"} 1.0' in text
 
 
 def test_every_declared_metric_is_in_the_exposition_and_no_other() -> None:

@@ -537,6 +537,7 @@ class Counted:
     retried: list[str] = field(default_factory=list)
     open: int = 0
     duplicates: int = 0
+    repeated: list[str] = field(default_factory=list)
     reconnects: int = 0
     held: int = 0
     counts: list[tuple[str, str]] = field(default_factory=list)
@@ -549,6 +550,9 @@ class Counted:
 
     def possible_duplicates(self, count: int) -> None:
         self.duplicates += count
+
+    def repeated_to_agents(self, system: str) -> None:
+        self.repeated.append(system)
 
     def receivers_open(self, count: int) -> None:
         self.open = count

@@ -12,6 +12,8 @@ from structlog.testing import capture_logs
 
 from botkit.errors import (
     AccessExpired,
+    BadReply,
+    CallError,
     CallRefused,
     ConversationClosed,
     HostNotAllowed,
@@ -588,6 +590,47 @@ async def test_the_deduplication_key_of_a_result_is_the_effects_own(world: World
     keys = [event.key for event in world.ledger.events]
     assert len(set(keys)) == 2
     assert all(key.startswith("effect/") for key in keys)
+
+
+# --- messages that agents may get twice -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("failures", "repeated"),
+    [
+        ([], 0),
+        ([Unreachable("send", possible_duplicate=True)], 1),
+        ([Unreachable("send", possible_duplicate=True), RateLimited("send", status=429)], 2),
+        ([BadReply("send")], 1),
+        ([ServerTrouble("send", status=504)], 1),
+        ([Unreachable("send", cause="refused"), RateLimited("send", status=429, retry_after=1.0)], 0),
+        ([Unreachable("send", possible_duplicate=True), RateLimited("send", retry_after=1.0)], 1),
+    ],
+    ids=[
+        "at once",
+        "lost",
+        "lost, refused",
+        "unreadable",
+        "gateway",
+        "not connected, refused",
+        "lost, paced",
+    ],
+)
+async def test_each_message_that_is_sent_again_although_it_may_have_arrived_is_counted(
+    world: World, failures: list[CallError], repeated: int
+) -> None:
+    world.system.fails("send", *failures)
+    world.ledger.decided(conversation(), to_agent(1), to_agent(2))
+    await world.clock.advance(60)
+    assert not world.ledger.rows
+    assert world.metrics.repeated == [SYSTEM] * repeated
+
+
+async def test_after_a_restart_the_first_message_of_a_session_may_be_a_repetition(world: World) -> None:
+    world.ledger.decided_elsewhere(conversation(), to_agent(1), to_agent(2), to_user("hello"))
+    await world.engine.resume()
+    await async_until(lambda: not world.ledger.rows)
+    assert world.metrics.repeated == [SYSTEM]
 
 
 # --- a payload that cannot be answered any more ------------------------------------------------------------------

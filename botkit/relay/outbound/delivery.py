@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast, get_args
@@ -39,10 +39,12 @@ from botkit.relay.outbound.perform import Performer
 from botkit.relay.outbound.progress import ParkItem, Progress
 from botkit.relay.outbound.retry_policy import (
     is_job_message,
+    is_message_to_agents,
     is_repeated,
     is_seen_through,
     log_level,
     may_be_shown_twice,
+    may_have_been_accepted,
     payload_may_be_stale,
     retry_policy,
 )
@@ -88,6 +90,8 @@ class Delivery:
     _parked: dict[int, Progress] = field(init=False, default_factory=dict)
     """The progress of parked items."""
     _completing: set[int] = field(init=False, default_factory=set)
+    _maybe_attempted: dict[int, ConversationId] = field(init=False, default_factory=dict)
+    """Messages to agents that an earlier process may have sent."""
     _taken_over: dict[ConversationId, Instant] = field(init=False, default_factory=dict)
     """When conversations with undelivered effects came, the oldest first."""
 
@@ -114,6 +118,7 @@ class Delivery:
         # A rate limit without a status is the agent system's own pacing: no remote was called.
         elif not isinstance(error, RateLimited) or error.status is not None:
             progress.attempted = True
+            self._count_repetition(item, progress)
             if not isinstance(error, Unreachable):
                 breaker.reached()
             elif not isinstance(item.effect, SendFile):
@@ -169,7 +174,9 @@ class Delivery:
             return
         parked = self._parked.get(item.id)
         if parked is None:
-            await self._run(item, Progress(item.conversation_id), may_park=is_job_message(item.effect))
+            in_doubt = self._maybe_attempted.pop(item.id, None) is not None
+            progress = Progress(item.conversation_id, in_doubt=in_doubt)
+            await self._run(item, progress, may_park=is_job_message(item.effect))
             return
         try:
             await self._go_on(item, parked)
@@ -195,6 +202,16 @@ class Delivery:
         """Whether the item's result is being committed, so that nothing is left to cancel."""
         return item.id in self._completing
 
+    def resume(self, items: Sequence[OutboxItem]) -> None:
+        """These effects come from an earlier process, which may have been attempting the first one of each agent session."""
+        first: dict[str, OutboxItem] = {}
+        for item in items:
+            if isinstance(item.effect, AgentEffect):
+                first.setdefault(item.lane, item)
+        self._maybe_attempted |= {
+            item.id: item.conversation_id for item in first.values() if is_message_to_agents(item.effect)
+        }
+
     def take_over(self, conversations: Iterable[ConversationId]) -> None:
         """Effects of these conversations came from another process."""
         now = self.clock.now()
@@ -212,6 +229,8 @@ class Delivery:
         for item_id, progress in list(self._parked.items()):
             if leaves(progress.conversation_id):
                 del self._parked[item_id]
+        for item_id in [one for one, whose in self._maybe_attempted.items() if leaves(whose)]:
+            del self._maybe_attempted[item_id]
         for conversation_id in [one for one in self._taken_over if leaves(one)]:
             del self._taken_over[conversation_id]
 
@@ -303,6 +322,7 @@ class Delivery:
             self.attempt_failed(item, progress, breaker, error)
             return
         breaker.reached()
+        self._count_repetition(item, progress)
         progress.done = True
         await self._complete(item, event, "delivered", steps=self.steps_of_success(item, progress))
 
@@ -341,11 +361,17 @@ class Delivery:
             _log.error("effect_broken", lane=item.lane, outbox_id=item.id, error=place)
         return CallBroken(kind_of(item.effect), detail=place)
 
+    def _count_repetition(self, item: OutboxItem, progress: Progress) -> None:
+        """An attempt was made: of a message that the agents may have already, it is a repetition."""
+        if progress.in_doubt and isinstance(item.effect, AgentEffect) and is_message_to_agents(item.effect):
+            self.metrics.repeated_to_agents(item.effect.system)
+
     def _note_failure(
         self, item: OutboxItem, progress: Progress, error: CallError, *, held: bool = False
     ) -> None:
         """Decide between another attempt, the wait for a newer payload, and giving up; the first two are noted."""
         progress.failures += 1
+        progress.in_doubt = progress.in_doubt or may_have_been_accepted(error)
         if progress.rejected_payload is None and self._may_wait_for_user(item, error):
             progress.rejected_payload, progress.next_delay = progress.payload, None
         else:

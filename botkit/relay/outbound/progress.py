@@ -26,6 +26,8 @@ class Progress:
     """The error for which the item is given up."""
     possible_duplicate: bool = False
     """An attempt may have succeeded although no response arrived; counted once per item."""
+    in_doubt: bool = False
+    """An attempt may have succeeded although no response arrived, here or in the process before."""
     broken: bool = False
     """A defect has kept an attempt from being made; logged once per item."""
     done: bool = False

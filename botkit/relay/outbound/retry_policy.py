@@ -110,15 +110,21 @@ def payload_may_be_stale(effect: effects.OutboundEffect, error: CallError | None
     return for_user and isinstance(error, CallRefused) and error.status is not None
 
 
+def is_message_to_agents(effect: effects.OutboundEffect) -> bool:
+    """Whether the effect brings agents a message of the user, with an id by which a repetition is recognised."""
+    return isinstance(effect, effects.SendToAgent | effects.SendFile)
+
+
 def may_be_shown_twice(effect: effects.OutboundEffect, error: CallError) -> bool:
     """Whether a repeated attempt may show the user a message twice."""
     shown = isinstance(effect, effects.SendToUser | effects.PassToUser) or (
         isinstance(effect, effects.CallWithHook | effects.CallUser) and effect.call == _SHOWS_USER
     )
-    return shown and _may_have_been_accepted(error)
+    return shown and may_have_been_accepted(error)
 
 
-def _may_have_been_accepted(error: CallError) -> bool:
+def may_have_been_accepted(error: CallError) -> bool:
+    """Whether an attempt that failed so may have succeeded on the other side."""
     match error:
         case Unreachable():
             return error.possible_duplicate
