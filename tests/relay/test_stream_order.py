@@ -118,6 +118,16 @@ async def test_a_message_that_the_list_never_has_is_shown_within_two_seconds(wor
     assert texts(world) == ["e2"]
 
 
+async def test_a_list_that_never_has_them_is_not_waited_for_each_time(world: World) -> None:
+    stream = await listening(world)
+    for number in range(1, 5):
+        brings(stream, f"e{number}", doubt=GAP)
+        if number < 4:
+            await world.clock.advance(2)
+    await settle()
+    assert texts(world) == ["e1", "e2", "e3", "e4"]
+
+
 async def test_a_message_in_doubt_is_shown_within_two_seconds_although_the_list_fails(world: World) -> None:
     stream = await listening(world)
     world.system.fails("fetch", *[ServerTrouble("entries", status=500)] * 50)

@@ -8,7 +8,7 @@ on the stream could hide an older one that the stream missed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -19,9 +19,7 @@ from botkit.agents import AgentSystem
 from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
 from botkit.handoff.conversation import Access, ConversationId, Phase
 from botkit.handoff.events import (
-    AgentJoined,
     AgentSaid,
-    AgentSessionEnded,
     AgentsLost,
     Event,
     FromAgents,
@@ -34,6 +32,7 @@ from botkit.observability.failures import Failure, failure_of
 from botkit.observability.tracebacks import where
 from botkit.relay.cancelling import is_cancelled
 from botkit.relay.clock import Clock
+from botkit.relay.inbound.merging import any_end, ends_last, joined, merged, without_overtaken
 from botkit.relay.journal import Journal
 from botkit.relay.ledger_client import LedgerClient, Outcome
 
@@ -48,6 +47,8 @@ LAST_MESSAGES_SECONDS = 0.3
 LAST_LIST_SECONDS = 3.0
 _LAG_SECONDS = (0.2, 0.5, 1.0)
 """The waits before a list is read again that does not yet have a message of the stream."""
+_MAX_UNLISTED = 3
+"""After so many messages that the list never had, it is not waited for any more in this session."""
 _REMEMBERED_KEYS = 32
 _MAX_HELD_POSITIONS = 25
 
@@ -94,6 +95,8 @@ class AgentEventWriter:
     _recent: tuple[str, ...] = field(init=False, default=())
     _said_ms: int = field(init=False, default=0)
     """The time of the newest message written."""
+    _unlisted: int = field(init=False, default=0)
+    """How often the list did not get a message of the stream in time."""
     _held: int = field(init=False, default=0)
     _is_settled: bool = field(init=False, default=False)
     """The last commit showed a session without doubt that no agent had left."""
@@ -150,7 +153,7 @@ class AgentEventWriter:
             has_news, said_ms = self._has_news(listed, streamed), self._said_ms
             new = [
                 event
-                for event in await self._write(_ends_last(_merged(listed, streamed)))
+                for event in await self._write(ends_last(merged(listed, streamed)))
                 if isinstance(event, AgentSaid) and event.high_water_ms
             ]
             for event in listed:
@@ -251,14 +254,23 @@ class AgentEventWriter:
         if is_ending:
             await self.clock.sleep(LAST_MESSAGES_SECONDS)
         listed = await self._fetch(system)
-        for wait in _LAG_SECONDS:
-            if not is_in_doubt or is_ending or not self._lags(listed, streamed):
-                break
-            await self.clock.sleep(wait)
-            listed = _joined(listed, await self._fetch(system))
+        if is_in_doubt and not is_ending and self._unlisted < _MAX_UNLISTED:
+            listed = await self._caught_up(system, listed, streamed)
         if not is_ending and any_end(listed):
             await self.clock.sleep(LAST_MESSAGES_SECONDS)
-            listed = _joined(listed, await self._fetch(system))
+            listed = joined(listed, await self._fetch(system))
+        return listed
+
+    async def _caught_up(
+        self, system: AgentSystem, listed: Sequence[FromAgents], streamed: Sequence[FromAgents]
+    ) -> Sequence[FromAgents]:
+        """The list once it has the messages of the stream, or the last one that was read."""
+        for wait in _LAG_SECONDS:
+            if not self._lags(listed, streamed):
+                return listed
+            await self.clock.sleep(wait)
+            listed = joined(listed, await self._fetch(system))
+        self._unlisted += self._lags(listed, streamed)
         return listed
 
     def _lags(self, listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> bool:
@@ -285,7 +297,7 @@ class AgentEventWriter:
     async def _write(self, events: Iterable[FromAgents]) -> list[FromAgents]:
         """Returns those that had not been written before."""
         new = []
-        for event in _without_overtaken(events):
+        for event in without_overtaken(events):
             # One by one: if one commit failed and the next succeeded, two events would swap places.
             if not self._is_passed_over(event):
                 committed = await self.ledger.submit(self._input(event))
@@ -346,58 +358,3 @@ class AgentEventWriter:
         high_water = max(event.high_water_ms, self.access.high_water_ms)
         if position != self.access.position or high_water != self.access.high_water_ms:
             self.access = replace(self.access, position=position, high_water_ms=high_water)
-
-
-def _without_overtaken(events: Iterable[FromAgents]) -> Iterator[FromAgents]:
-    """Leave out that the session waits where the next event is the agent's arrival: a commit less for a quick agent."""
-    before: FromAgents | None = None
-    for event in events:
-        if (
-            isinstance(before, StatusReported)
-            and before.status == "waiting"
-            and isinstance(event, AgentJoined)
-        ):
-            before = replace(event, record=event.record or before.record)
-            continue
-        if before is not None:
-            yield before
-        before = event
-    if before is not None:
-        yield before
-
-
-def any_end(events: Sequence[FromAgents]) -> bool:
-    """Whether one of the events ends the session."""
-    return any(isinstance(event, AgentSessionEnded) for event in events)
-
-
-def _joined(earlier: Sequence[FromAgents], later: Sequence[FromAgents]) -> Sequence[FromAgents]:
-    """Two readings of the list: the later one may leave out old events that the earlier one had."""
-    known = {event.key for event in later}
-    return [*(event for event in earlier if event.key not in known), *later]
-
-
-def _merged(listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> list[FromAgents]:
-    """All events in the list's order; those that only the stream has (typing, entries newer than the list) come last."""
-    if not streamed:
-        return list(listed)
-    known = {event.key for event in listed}
-    positions = {event.key: event.position for event in streamed if event.position}
-    ordered = [
-        replace(event, position=positions[event.key])
-        if not event.position and event.key in positions
-        else event
-        for event in listed
-    ]
-    ordered.extend(event for event in streamed if not event.key or event.key not in known)
-    return ordered
-
-
-def _ends_last(events: list[FromAgents]) -> list[FromAgents]:
-    """Messages after the end are moved before it: after the end they would not be shown."""
-    first = next((n for n, event in enumerate(events) if isinstance(event, AgentSessionEnded)), None)
-    if first is None:
-        return events
-    after = events[first:]
-    said = [event for event in after if isinstance(event, AgentSaid)]
-    return [*events[:first], *said, *(event for event in after if not isinstance(event, AgentSaid))]

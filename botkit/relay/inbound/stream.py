@@ -20,7 +20,8 @@ from botkit.handoff.events import FromAgents, LossReason
 from botkit.observability.events import get_logger
 from botkit.observability.failures import failure_of
 from botkit.observability.tracebacks import where
-from botkit.relay.inbound.event_writer import ListRead, any_end
+from botkit.relay.inbound.event_writer import ListRead
+from botkit.relay.inbound.merging import any_end
 from botkit.relay.inbound.receivers import Receiver
 from botkit.relay.inbound.stream_health import PINGS_NEEDED, Proof, StreamHealth
 from botkit.relay.inbound.stream_order import StreamOrder
