@@ -104,8 +104,11 @@ class Timers:
 
         It fires at `at`, by default at `due`, its time in the session's state. A time in the past fires at once.
         """
-        at = due if at is None else at
-        armed = _Armed(min(at, _LATEST), next(self._numbers), conversation_id, session_id, name, due)
+        wanted = due if at is None else at
+        at_most = (
+            max(0.0, wanted) if wanted <= _LATEST else _LATEST
+        )  # Nor is NaN less: it would stop all timers.
+        armed = _Armed(at_most, next(self._numbers), conversation_id, session_id, name, due)
         self._armed[session_id, name] = armed
         heapq.heappush(self._queue, armed)
         if len(self._queue) > 2 * len(self._armed) + _MAX_STALE:

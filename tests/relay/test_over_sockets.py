@@ -17,7 +17,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from botkit.agents.miaw import MiawSettings
+from botkit.agents.miaw import MiawSettings, MiawSystem
 from botkit.config.settings import (
     AgentsSettings,
     AgentSystemSettings,
@@ -27,7 +27,7 @@ from botkit.config.settings import (
     Secret,
     Settings,
 )
-from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.conversation import Access, ConversationId, Instant
 from botkit.handoff.decide import decide
 from botkit.handoff.events import AgentTransfer, BotMessage, Event, MetaInfo, UserMessage, UserProfile
 from botkit.ledger.interface import HookBody, Input
@@ -373,6 +373,32 @@ async def test_a_second_hand_off_of_the_same_user_works_after_a_restart(scene: S
     scene.cloud.accept(scene.session_id, OMAR)
     scene.agent_says("hello again", OMAR)
     await async_until(lambda: "hello again" in scene.platform.shown)
+
+
+async def test_defects_of_the_agent_system_leave_nobody_in_the_conversation(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scene.talking()
+    end = MiawSystem.end
+    defects: list[BaseException] = [OverflowError("a plug-in's mistake"), asyncio.CancelledError()]
+
+    async def breaks(*_: Any, **__: Any) -> Any:
+        raise OverflowError("a plug-in's mistake")
+
+    async def breaks_twice(system: MiawSystem, session_id: str, access: Access) -> None:
+        if defects:
+            raise defects.pop()
+        await end(system, session_id, access)
+
+    monkeypatch.setattr(MiawSystem, "send", breaks)
+    monkeypatch.setattr(MiawSystem, "fetch", breaks)
+    monkeypatch.setattr(MiawSystem, "end", breaks_twice)
+    await scene.user_says("hello?", agent_transfer=True)
+    await async_until(lambda: scene.cloud.conversation(scene.session_id).stage == "closed")
+    await async_until(lambda: len(scene.platform.named("clearAgentSession")) == 1)
+    await async_until(lambda: ("EndSession", "delivered") in scene.metrics.done)
+    assert ("SendToAgent", "broken") in scene.metrics.done
+    assert any("hello?" in text for text in scene.platform.shown)  # quoted back
 
 
 async def test_an_expired_token_gives_the_user_back(scene: Scene) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import Instant, Timer
 from botkit.handoff.effects import ArmTimer, CancelTimer
@@ -113,6 +115,19 @@ async def test_a_sweep_that_fails_is_left_to_the_next_one(world: World) -> None:
     world.ledger.failures.append(LedgerError("busy"))
     await sweep(world.ledger, world.engine._ledger_client, world.clock, timedelta(days=2))
     assert len(world.ledger.swept) == 1
+
+
+@pytest.mark.parametrize("time", [float("nan"), float("inf"), 1e300, -1e300])
+async def test_a_time_that_cannot_be_stops_no_other_timer(world: World, time: float) -> None:
+    world.ledger.decided(
+        conversation(),
+        ArmTimer(SESSION, "idle_end", Instant(time)),
+        ArmTimer(SESSION, "accept", LONG_AGO),
+        ArmTimer(SESSION, "idle_warning", Instant(time)),
+    )
+    await async_until(
+        lambda: "accept" in [event.name for event in world.ledger.events if isinstance(event, TimerFired)]
+    )
 
 
 async def test_a_timer_beyond_the_calendar_is_set_to_its_end(world: World) -> None:
