@@ -9,8 +9,6 @@ The APIs differ from their documents in many places, and new members keep appear
 from __future__ import annotations
 
 import json
-import re
-from itertools import accumulate
 from typing import TypeAlias
 
 import msgspec
@@ -24,9 +22,6 @@ MAX_DEPTH = 200
 """JSON that is nested more deeply counts as none: what reads, compares or writes the values would fail on them."""
 _MAX_DIGITS = 400
 """A whole number of more digits counts as infinite, as one with a point or an exponent does; Python refuses to write such."""
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_NO_BRACKET = bytes(set(range(256)) - set(b"[]{}"))
-_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class NestedTooDeeply(ValueError):
@@ -42,7 +37,7 @@ def decoded(data: bytes | str) -> object:
         found = json.loads(data)  # msgspec refuses a number too large for a float (1e999).
     except RecursionError:
         raise NestedTooDeeply from None
-    if not _is_shallow(data):
+    if _has_many_brackets(data) and not _is_shallow(found):
         raise NestedTooDeeply
     return found
 
@@ -134,13 +129,26 @@ def encoded(value: object) -> bytes:
         return msgspec.json.encode(json.loads(_without_halves(json.dumps(value, ensure_ascii=False))))
 
 
-def _is_shallow(data: bytes | str) -> bool:
-    """Whether JSON is nested at most `MAX_DEPTH` deep. Most documents have no more brackets than that."""
-    data = data.encode(errors="replace") if isinstance(data, str) else data
-    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
-        return True
-    brackets = _STRING.sub(b"", data).translate(None, _NO_BRACKET)
-    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) <= MAX_DEPTH
+def _has_many_brackets(data: bytes | str) -> bool:
+    """Whether JSON may be nested more than `MAX_DEPTH` deep. Most documents have fewer brackets than that."""
+    if isinstance(data, str):
+        return data.count("[") + data.count("{") > MAX_DEPTH
+    return data.count(b"[") + data.count(b"{") > MAX_DEPTH
+
+
+def _is_shallow(value: object) -> bool:
+    """Whether a value is nested at most `MAX_DEPTH` deep."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            inner
+            for one in level
+            for inner in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def _whole_number(digits: str) -> int | float:
