@@ -11,6 +11,7 @@ address they are dropped.
 from __future__ import annotations
 
 import math
+import zlib
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -66,9 +67,11 @@ def advance(conversation: Conversation, session: AgentSession, event: events.Fro
 
 def message(conversation: Conversation, session: AgentSession, event: events.AgentSaid) -> Decision:
     """Show an agent's message, and start the user's idle time if the agent system wants that."""
-    shown = show(conversation, event)
+    text = zlib.crc32(event.content.text.encode(errors="surrogatepass"))
+    shown = show(conversation, event, again=text == session.shown_text)
     if not shown.effects:
         return shown
+    session = replace(session, shown_text=text)
     if event.automated and not session.accepted:
         return _organization_wrote(conversation, session, event, shown)
     session, hide = stop_typing(replace(session, shown_count=session.shown_count + 1))
@@ -101,14 +104,13 @@ def _organization_wrote(
     return with_session(conversation, session, *effects)
 
 
-def show(conversation: Conversation, event: events.AgentSaid) -> Decision:
-    """Show the user a message of the agents' side, unless it is empty."""
+def show(conversation: Conversation, event: events.AgentSaid, *, again: bool = False) -> Decision:
+    """Show the user a message of the agents' side, unless it is empty. `again`: see `SendToUser`."""
     content = event.content
     if not (content.text or content.options or content.links):
         return Decision(conversation)
-    return Decision(
-        conversation, (SendToUser(content, agent_name="" if event.automated else event.agent_name),)
-    )
+    agent_name = "" if event.automated else event.agent_name
+    return Decision(conversation, (SendToUser(content, agent_name=agent_name, again=again),))
 
 
 def typing(conversation: Conversation, session: AgentSession, event: events.AgentTyping) -> Decision:

@@ -203,6 +203,8 @@ class AgentSession(Record, frozen=True):
     """The user's messages that the agents' side has accepted."""
     shown_count: int = 0
     """The agents' messages for the user."""
+    shown_text: int = 0
+    """A checksum of the newest one's text."""
     met: tuple[str, ...] = ()
     """The names of all agents so far, in the order in which they joined first."""
 

@@ -40,11 +40,13 @@ class SkipUserMessage(Record, frozen=True):
 class SendToUser(Record, frozen=True):
     """Show this to the user, addressed by the conversation's newest payload.
 
-    `agent_name` names the agent; empty for BotKit's own messages.
+    `agent_name` names the agent; empty for BotKit's own messages. `again`: the agents' message before it had the same text, so
+    the user's history cannot tell the two apart.
     """
 
     content: Content
     agent_name: str = ""
+    again: bool = False
 
 
 class ClearAgentSession(Record, frozen=True):

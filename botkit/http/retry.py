@@ -64,3 +64,9 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
         return min(float(value), MAX_RETRY_AFTER_SECONDS)
     when = epoch_seconds(value)
     return None if when is None else min(max(when - now, 0.0), MAX_RETRY_AFTER_SECONDS)
+
+
+def seconds_ahead(headers: Mapping[str, str], *, now: float) -> float:
+    """By how much a server's clock is ahead, from the Date of its answer, to a second; 0 without a readable Date."""
+    when = epoch_seconds(headers.get("Date") or headers.get("date") or "")
+    return 0.0 if when is None else when - now

@@ -73,6 +73,8 @@ class OutboxItem(Record, frozen=True):
     effect: OutboundEffect
     created_at: Instant
     hook: HookBody | None = None
+    in_doubt: bool = False
+    """Another process had it before, and may have carried it out. That is not stored with it."""
 
 
 class Committed(Record, frozen=True):
@@ -90,19 +92,12 @@ class Committed(Record, frozen=True):
 class Moves(Protocol):
     """Conversations that come to this process, or leave it for another. Called in the ledger's thread."""
 
-    def gain(
-        self,
-        undelivered: Sequence[OutboxItem],
-        conversations: Sequence[Conversation],
-        *,
-        possible_duplicates: int = 0,
-    ) -> None:
+    def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         """Carry on what came.
 
         Args:
             undelivered: effects that are not done, in order. No commit brings them again.
             conversations: as `Ledger.open_conversations` has them.
-            possible_duplicates: how many users may see something twice: the process that had them before was killed.
         """
 
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
@@ -160,7 +155,8 @@ class Ledger(Protocol):
     def undelivered(self) -> Sequence[OutboxItem]:
         """Every effect that is not done, oldest first, for the relay to resume after a restart.
 
-        The first few megabytes of hooks are included; later items come without theirs (`hook_of` reads it).
+        The first few megabytes of hooks are included; later items come without theirs (`hook_of` reads it). Those that the former
+        process may have carried out are in doubt.
         """
 
     def hook_of(self, item_id: int) -> HookBody | None:
@@ -202,14 +198,17 @@ class Ledger(Protocol):
     def may_act(self) -> bool:
         """Whether this process certainly still has its conversations, so that an attempt may start. Any thread; it is quick."""
 
-    def expect_repeats(self) -> None:
-        """Calls that show messages to users were cut off: the next start counts possible duplicates, as after a crash.
+    def leave_in_doubt(self, effects: Mapping[int, ConversationId] | None = None) -> None:
+        """These effects may have been carried out, and are not done: whoever carries on has them as `OutboxItem.in_doubt`.
 
         For conversations that leave gracefully, it is called before their loss is done.
+
+        Args:
+            effects: conversations by the ids of effects. None: it is not known which, as after a crash.
         """
 
     def close(self) -> None:
-        """Commit submitted inputs, then stop. Records a clean shutdown, unless repeats are expected."""
+        """Commit submitted inputs, then stop. Records a clean shutdown, and which effects are in doubt."""
 
 
 Decide = Callable[[Conversation, Event], Decision]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from botkit.agents import AgentSystem
 from botkit.config.settings import Settings
-from botkit.handoff.conversation import Conversation
+from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import (
-    USER_LANE,
     AgentEffect,
     ArmTimer,
     CallHandlers,
@@ -84,7 +83,7 @@ class Engine:
         self._paths = StreamPaths(metrics)
         self._heartbeat = Heartbeat()
         self._leaving = Leaving()
-        self._losing: set[asyncio.Task[bool]] = set()
+        self._losing: set[asyncio.Task[Mapping[int, ConversationId]]] = set()
         self._connecting = asyncio.Semaphore(MAX_CONNECTING)
         self.schedule = new_schedule()
         self.timers = Timers(self.schedule, self._ledger_client, clock)
@@ -153,29 +152,22 @@ class Engine:
         self._resumed_up_to = max((item.id for item in undelivered), default=0)
         self._carry_on(undelivered, conversations)
 
-    def gain(
-        self,
-        undelivered: Sequence[OutboxItem],
-        conversations: Sequence[Conversation],
-        *,
-        possible_duplicates: int = 0,
-    ) -> None:
+    def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         """Carry on the work of another process; see `ledger.interface.Moves`."""
         self._leaving.others_come()
         self._delivery.take_over({item.conversation_id for item in undelivered})
         self._carry_on(undelivered, conversations)
-        if possible_duplicates:
-            self._metrics.possible_duplicates(possible_duplicates)
 
     def announce_loss(self, leaves: Leaves, seconds: float) -> Loss:
         """See `Leaving.announce`. Any thread; `let_go` has to follow."""
         return self._leaving.announce(leaves, seconds)
 
-    def let_go(self, loss: Loss) -> asyncio.Task[bool]:
+    def let_go(self, loss: Loss) -> asyncio.Task[Mapping[int, ConversationId]]:
         """Stop working on the conversations that leave.
 
         Returns:
-            Done when nothing more is attempted for them: whether users may see a message twice, as its attempt was cut off.
+            Done when nothing more is attempted for them: the effects that may have been carried out and are not done, as
+            `Ledger.leave_in_doubt` takes them.
         """
         stopping = self._receivers.lose(loss.leaves)
         self.timers.lose(loss.leaves)
@@ -188,13 +180,13 @@ class Engine:
         losing.add_done_callback(self._losing.discard)
         return losing
 
-    def lose(self, leaves: Leaves, seconds: float) -> asyncio.Task[bool]:
+    def lose(self, leaves: Leaves, seconds: float) -> asyncio.Task[Mapping[int, ConversationId]]:
         """`announce_loss`, and `let_go` at once."""
         return self.let_go(self.announce_loss(leaves, seconds))
 
     async def _end(
         self, loss: Loss, late: Sequence[Lane], stopping: set[asyncio.Task[None]], seconds: float
-    ) -> bool:
+    ) -> Mapping[int, ConversationId]:
         if seconds:
             late = await self.lanes.not_ended(late, seconds)
             stopping |= self.lanes.cut_off(late)
@@ -204,7 +196,7 @@ class Engine:
             for task in slow:
                 task.cancel()  # What it does since it was cancelled, such as to close a connection, is not worth more time.
         await self._receipts.lose(loss.leaves, flush=seconds > 0)
-        return any(lane.head.lane == USER_LANE for lane in late)
+        return self._delivery.left_in_doubt(loss.leaves)
 
     def _carry_on(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         self._delivery.resume(undelivered)
@@ -251,8 +243,7 @@ class Engine:
 
     async def close(self, seconds: float) -> None:
         """Stop receiving, let attempts in progress finish for at most `seconds`, and stop."""
-        if await self.lose(everything, seconds):
-            self._ledger.expect_repeats()
+        self._ledger.leave_in_doubt(await self.lose(everything, seconds))
         self._receivers.close()
         self.lanes.close()
         self.schedule.shutdown(wait=False)

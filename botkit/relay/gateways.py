@@ -7,18 +7,26 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Protocol
 
+from msgspec.structs import replace
+
 from botkit.agents import AgentSystem, File
 from botkit.agents.registry import installed_types, system_class
 from botkit.config.settings import BotSettings, Settings
 from botkit.errors import CallError, ConfigurationError, NotAuthorized, Problem
+from botkit.handoff.conversation import Instant
 from botkit.handoff.effects import PlatformEffect
 from botkit.handoff.events import TranscriptLine
 from botkit.http import CallbackTransport, Request, Response, Transport
 from botkit.http.curl import CurlTransport
-from botkit.kore import KoreRequests, check_reply, has_channel, read_transcript
+from botkit.http.retry import seconds_ahead
+from botkit.kore import KoreRequests, check_reply, has_channel, read_transcript, times_shown
+from botkit.kore.arrivals import MAX_RECORDS
 from botkit.ledger.interface import HookBody
 from botkit.relay.clock import Clock, SystemClock
 
+MAX_PATIENCE_SECONDS = 60.0
+_CLOCKS_DIFFER_SECONDS = 3.0
+"""How exactly the platform's clock is known from the Date of its answers, which has whole seconds."""
 _DEFAULT_CHANNEL = "rtm"
 """The channel of the messages in an answer to a request that names none, if that is not every channel."""
 _UNKNOWN_TYPE = "application/octet-stream"
@@ -27,13 +35,16 @@ _UNKNOWN_TYPE = "application/octet-stream"
 class Platform(Protocol):
     """The XO platform for one bot. Raises subclasses of `botkit.errors.CallError` only."""
 
-    async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:
+    async def send(
+        self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str, patience: float = 1.0
+    ) -> None:
         """Carry out an effect once.
 
         Args:
             effect: the effect.
             hook: the hook that it answers, or the conversation's newest payload, which addresses the user.
             idempotency_key: the same for every attempt of an effect.
+            patience: by how much the platform may take longer to answer than usual, up to `MAX_PATIENCE_SECONDS`.
         """
 
     def begin(
@@ -59,6 +70,18 @@ class Platform(Protocol):
             CallError: the call cannot be made.
         """
 
+    async def times_shown(self, effect: PlatformEffect, hook: HookBody, *, since: Instant) -> int | None:
+        """How often the user was shown the message of an effect, as the last thing that they were shown.
+
+        Args:
+            effect: one that shows a message.
+            hook: as in `send`.
+            since: when the effect was made; older messages are others.
+
+        Returns:
+            The number; None if the user's history cannot tell.
+        """
+
     async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         """The conversation so far, oldest first; `session_id` is Kore's, empty if not known."""
 
@@ -79,9 +102,21 @@ class KorePlatform:
         # Half of the time limit of all attempts, so that after a call that hangs there is time for another.
         self._transcript_seconds = bot.handoff.transcript.timeout.total_seconds() / 2
 
-    async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:
+    async def send(
+        self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str, patience: float = 1.0
+    ) -> None:
         """See `Platform.send`."""
-        await self._send(self._request(effect, hook, idempotency_key))
+        request = self._request(effect, hook, idempotency_key)
+        longer = min(request.timeout_seconds * patience, MAX_PATIENCE_SECONDS)
+        await self._send(replace(request, timeout_seconds=max(request.timeout_seconds, longer)))
+
+    async def times_shown(self, effect: PlatformEffect, hook: HookBody, *, since: Instant) -> int | None:
+        """See `Platform.times_shown`."""
+        sent = self._request(effect, hook, "").body or b""
+        asked = self._requests.get_messages(hook.body, component_id=hook.component_id, limit=MAX_RECORDS)
+        answer = await self._send(asked)
+        ahead = seconds_ahead(answer.headers, now=self._clock.now())
+        return times_shown(answer.body, sent, since=since + ahead - _CLOCKS_DIFFER_SECONDS)
 
     def begin(
         self,

@@ -147,6 +147,13 @@ class Journal:
         )
         self.note(item.conversation_id, session_id, StepKind.NO_TRANSCRIPT, details(**_facts(failure)))
 
+    def history_unreadable(self, item: OutboxItem, error: CallError) -> None:
+        """The history, which tells whether a message has arrived, could not be read."""
+        failure = failure_of(error)
+        fields = self._fields(item, failure, self.session_of(item))
+        kind = (fields["bot"], failure.host, failure.cause, failure.status, failure.words)
+        self.lines.failed("history_unreadable", kind, fields)
+
     def trouble(
         self,
         event: str,

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 
 from botkit.config.settings import Settings
-from botkit.handoff.conversation import Conversation
+from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.http.retry import SYSTEM_CHANCE
 from botkit.ledger.interface import Committed, Ledger, OutboxItem
 from botkit.ledger.loop_calls import LoopCalls
@@ -107,21 +107,11 @@ class Relay:
         if held:
             self._accepting.release()
 
-    def gain(
-        self,
-        undelivered: Sequence[OutboxItem],
-        conversations: Sequence[Conversation],
-        *,
-        possible_duplicates: int = 0,
-    ) -> None:
+    def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         """See `ledger.interface.Moves`. Any thread, in the order of the commits."""
         with self._lock:
             if not self._closing:
-                self._soon(
-                    lambda engine: engine.gain(
-                        undelivered, conversations, possible_duplicates=possible_duplicates
-                    )
-                )
+                self._soon(lambda engine: engine.gain(undelivered, conversations))
 
     def lose(self, leaves: Leaves, *, orderly: bool) -> Future[None]:
         """See `ledger.interface.Moves`. Any thread, in the order of the commits.
@@ -189,7 +179,7 @@ class Relay:
         if stop is not None:
             calls.soon(stop.set)
         if here:
-            self._ledger.expect_repeats()
+            self._ledger.leave_in_doubt()
             return
         # Twice for the lanes (the second time for cancelled ones), and a little for the connections.
         limit = 2 * timeout + 5.0
@@ -206,7 +196,7 @@ class Relay:
         if (
             not stopped or not self._ended.is_set() or self._main.cancelled()
         ):  # Or its loop has gone without it.
-            self._ledger.expect_repeats()
+            self._ledger.leave_in_doubt()
 
     def _soon(self, tell: Callable[[Engine], object]) -> None:
         """Call this on the loop, after everything told before. Call it with the lock."""
@@ -215,12 +205,15 @@ class Relay:
         else:
             self._early.append(tell)
 
-    def _lost(self, lost: Future[None], task: asyncio.Task[bool], *, orderly: bool) -> None:
-        """A loss has ended. At once, the ledger has expected repeats anyway."""
+    def _lost(
+        self, lost: Future[None], task: asyncio.Task[Mapping[int, ConversationId]], *, orderly: bool
+    ) -> None:
+        """A loss has ended. At once, all that leaves is in doubt anyway."""
+        broken = task.cancelled() or task.exception() is not None
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("loss_broken", error=where(error))
-        elif orderly and (task.cancelled() or task.result()):
-            self._ledger.expect_repeats()
+        if orderly:
+            self._ledger.leave_in_doubt(None if broken else task.result())
         self._tell(lost)
 
     def _nothing_left(self) -> None:

@@ -277,8 +277,6 @@ class _Leading:
         except BaseException:
             self.ledger.close()
             raise
-        if self.ledger.possible_duplicates:
-            telemetry.possible_duplicates(self.ledger.possible_duplicates)
 
     def close(self) -> None:
         self._server.stop_listening()

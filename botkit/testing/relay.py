@@ -107,13 +107,7 @@ class StepwiseRelay:
         """Queue the commits for `settle`."""
         self._committed.extend(batch)
 
-    def gain(
-        self,
-        undelivered: Sequence[OutboxItem],
-        conversations: Sequence[Conversation],
-        *,
-        possible_duplicates: int = 0,
-    ) -> None:
+    def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         """Queue the effects for `settle`, and arm the timers."""
         self._outbox.extend(undelivered)
         for conversation in conversations:
@@ -235,13 +229,7 @@ class RecordingRelay:
         """Raised by `start`."""
         self.closed_before_ledger: bool | None = None
 
-    def gain(
-        self,
-        undelivered: Sequence[OutboxItem],
-        conversations: Sequence[Conversation],
-        *,
-        possible_duplicates: int = 0,
-    ) -> None:
+    def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         """Record, as what an earlier process left."""
         self.resumed += [item.id for item in undelivered]
 

@@ -60,6 +60,7 @@ from botkit.relay.gateways import Gateways
 from botkit.relay.relay import Relay
 from botkit.service.service import rules_for
 from botkit.wsgi.middleware import BotKitMiddleware
+from tests.faults.services import metric
 from tests.hooks.hook_payloads import BOT_ID, as_body, settings, token
 from tests.hooks.no_handlers import no_handlers
 from tests.relay.relay_doubles import begun
@@ -166,7 +167,17 @@ class _PlatformCalls(_Calls):
         super().__init__(points)
         self._platform = platform
 
-    async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:
+    async def times_shown(self, effect: PlatformEffect, hook: HookBody, *, since: Instant) -> int | None:
+        async with self._call("times_shown"):
+            match effect:
+                case SendToUser(content, agent_name):
+                    return (self._platform.shown if agent_name else self._platform.told).count(content.text)
+                case _:
+                    return None
+
+    async def send(
+        self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str, patience: float = 1.0
+    ) -> None:
         match effect:
             case PassToBot():
                 async with self._call("pass_to_bot"):
@@ -422,7 +433,7 @@ class Life:
         async def connect(_: Settings) -> AsyncIterator[Gateways]:
             yield gateways
 
-        telemetry = Telemetry()
+        telemetry = self._telemetry = Telemetry()
 
         async def call_handlers(_: ConversationId, effect: CallHandlers) -> tuple[ApiCall, ...]:
             await points.passed("before a handler")
@@ -456,6 +467,11 @@ class Life:
             self.ledger.start(self._on_commit)
         self._relay.start()
 
+    @property
+    def possible_duplicates(self) -> float:
+        """Those that this process has counted."""
+        return metric(self._telemetry.exposition().decode(), "botkit_possible_duplicates_total")
+
     def hook(self, event: str, payload: dict[str, Any]) -> bool:
         """Post a hook. Returns whether it was acknowledged."""
         return self._front.post(f"/sdk/bots/{BOT_ID}/{event}", as_body(payload))
@@ -481,16 +497,22 @@ class Lives:
         self._fatal = list(fatal)
         self.platform = Platform()
         self.desk = Desk()
-        self.possible_duplicates = 0
+        self._counted_before = 0.0
         self.crashes = 0
         self._request_ids = itertools.count(1_700_000_000_000)
         self.life = self._begin()
 
     def again(self) -> None:
         """Close the crashed process, and start the next."""
+        self._counted_before = self.possible_duplicates
         self.life.end()
         self.crashes += 1
         self.life = self._begin()
+
+    @property
+    def possible_duplicates(self) -> float:
+        """Those that all processes have counted."""
+        return self._counted_before + self.life.possible_duplicates
 
     def posts(self, event: str, make: Callable[..., dict[str, Any]], *args: Any, **more: Any) -> None:
         """The platform posts a hook until it is acknowledged; a repetition has the same requestId."""
@@ -514,9 +536,7 @@ class Lives:
             # Closing marked the store as closed; a killed process leaves no such mark.
             with closing(sqlite3.connect(self._store)) as connection, connection:
                 connection.execute("UPDATE meta SET value = 'no' WHERE name = 'stopped'")
-        life = Life(self._store, points, self.platform, self.desk, door=self._door)
-        self.possible_duplicates += life.ledger.possible_duplicates
-        return life
+        return Life(self._store, points, self.platform, self.desk, door=self._door)
 
 
 def _settings(store: Path) -> Settings:

@@ -144,7 +144,6 @@ class Relay:
         self.told: list[Sequence[Committed]] = []
         self.items: dict[int, OutboxItem] = {}
         """Effects by id, in the order in which they came."""
-        self.possible_duplicates = 0
 
     def on_commit(self, batch: Sequence[Committed]) -> None:
         self.told.append(batch)
@@ -159,15 +158,8 @@ class Relay:
             if item.lane == lane and not isinstance(item.effect, EndSession):
                 del self.items[item.id]
 
-    def gain(
-        self,
-        undelivered: Sequence[OutboxItem],
-        conversations: Sequence[Conversation],
-        *,
-        possible_duplicates: int = 0,
-    ) -> None:
+    def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         self.items.update((item.id, item) for item in undelivered)
-        self.possible_duplicates += possible_duplicates
 
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
         self.items = {number: item for number, item in self.items.items() if not leaves(item.conversation_id)}
@@ -249,10 +241,9 @@ class Stage(ABC):
     def conversation(self, user: str) -> Conversation | None:
         return self.ledger.conversation(ConversationId(BOT, user))
 
-    @property
-    @abstractmethod
-    def possible_duplicates(self) -> int:
-        """Deliveries that may be repeated, as the start has found them."""
+    def in_doubt(self) -> list[int]:
+        """The effects that a former process may have carried out."""
+        return [item.id for item in self.undelivered() if item.in_doubt]
 
     @abstractmethod
     def paused(self) -> AbstractContextManager[None]:
@@ -294,7 +285,7 @@ def _by_conversation(items: Sequence[OutboxItem]) -> dict[ConversationId, list[O
     """Effects without their hooks. Their order counts within a conversation."""
     found: dict[ConversationId, list[OutboxItem]] = {}
     for item in items:
-        found.setdefault(item.conversation_id, []).append(replace(item, hook=None))
+        found.setdefault(item.conversation_id, []).append(replace(item, hook=None, in_doubt=False))
     return found
 
 
@@ -320,10 +311,6 @@ class SqliteStage(Stage):
     def undelivered(self) -> Sequence[OutboxItem]:
         self.settle()
         return self.ledger.undelivered()
-
-    @property
-    def possible_duplicates(self) -> int:
-        return self.ledger.possible_duplicates
 
     @contextmanager
     def paused(self) -> Iterator[None]:

@@ -155,10 +155,6 @@ class PostgresqlStage(Stage):
             self._reader = psycopg.connect(self.url, autocommit=True)
         return self._reader.execute(query).fetchall()
 
-    @property
-    def possible_duplicates(self) -> int:
-        return self.relay.possible_duplicates
-
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Lets the door wait in a commit."""

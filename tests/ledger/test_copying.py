@@ -116,7 +116,7 @@ def test_a_ledger_goes_on_with_the_copy(stopped: str, database: str, tmp_path: P
         "PassToBot", "PassToBot", "SendToUser", "OpenAccess", "SendToAgent",
     ]  # fmt: skip
     assert ledger.newest_hook_of(BOT, "u-1") is not None
-    assert ledger.possible_duplicates == 0
+    assert not any(item.in_doubt for item in ledger.undelivered())
     ledger.close()
 
 

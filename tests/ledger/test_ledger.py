@@ -11,7 +11,7 @@ from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.effects import CountMetric, DropLane, EndSession, PassToBot, SendToAgent
 from botkit.handoff.events import AgentSaid, ApiCall, Content, HookHandled, OtherHook, UserMessage
-from botkit.ledger.interface import Committed, HookBody, Input
+from botkit.ledger.interface import Committed, HookBody, Input, OutboxItem
 from botkit.testing.waiting import until
 from tests.ledger.ledger_stage import BOT, SESSION, Stage, rules
 
@@ -389,21 +389,48 @@ def test_a_ledger_that_was_not_started_refuses_inputs(stage: Stage) -> None:
     ledger.close()
 
 
-def test_after_a_shutdown_that_cut_calls_off_deliveries_in_progress_are_possible_duplicates(
+def two_users_wait(stage: Stage) -> tuple[OutboxItem, OutboxItem, OutboxItem]:
+    """Two messages of one user and one of another, whose calls may be in progress."""
+    for user in ("u-ada", "u-ada", "u-bob"):
+        stage.submit(stage.inputs.says(user, "hi"))
+    first, second, other = stage.undelivered()
+    return first, second, other
+
+
+def test_what_a_shutdown_has_cut_off_is_in_doubt_and_nothing_else(stage: Stage) -> None:
+    first, _, _ = two_users_wait(stage)
+    stage.ledger.leave_in_doubt({first.id: first.conversation_id})
+    stage.reopen()
+    assert stage.in_doubt() == [first.id]
+    stage.reopen()
+    assert stage.in_doubt() == []
+
+
+def test_after_a_shutdown_that_could_not_end_its_calls_the_head_of_each_lane_is_in_doubt(
     stage: Stage,
 ) -> None:
-    stage.submit(stage.inputs.says("u-ada", "hi"))
-    stage.ledger.expect_repeats()
+    first, _, other = two_users_wait(stage)
+    stage.ledger.leave_in_doubt()
     stage.reopen()
-    assert stage.possible_duplicates == 1
-    stage.reopen()
-    assert stage.possible_duplicates == 0
+    assert stage.in_doubt() == [first.id, other.id]
 
 
-def test_after_a_clean_shutdown_there_are_no_possible_duplicates(stage: Stage) -> None:
+def test_after_a_crash_the_head_of_each_lane_is_in_doubt(stage: Stage) -> None:
+    first, _, other = two_users_wait(stage)
+    stage.crash()
+    assert stage.in_doubt() == [first.id, other.id]
+
+
+def test_what_comes_after_a_crash_is_not_in_doubt(stage: Stage) -> None:
+    stage.crash()
+    stage.submit(stage.inputs.says("u-ada", "hi"))
+    assert stage.in_doubt() == []
+
+
+def test_after_a_clean_shutdown_nothing_is_in_doubt(stage: Stage) -> None:
     stage.submit(stage.inputs.says("u-ada", "hi"))
     stage.reopen()
-    assert stage.possible_duplicates == 0
+    assert stage.in_doubt() == []
 
 
 # --- sweeping ----------------------------------------------------------------------------------------------------------------

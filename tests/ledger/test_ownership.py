@@ -10,17 +10,16 @@ from structlog.testing import capture_logs
 
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.events import UserMessage
-from botkit.ledger.interface import Committed, HookBody, Input
-from botkit.ledger.postgresql import listener, ownership, reading
+from botkit.handoff.effects import PassToBot
+from botkit.ledger.interface import OutboxItem
+from botkit.ledger.postgresql import listener, ownership, passed_on
 from botkit.ledger.postgresql.database import connect, in_one_round_trip
-from botkit.ledger.postgresql.door import Door
 from botkit.ledger.postgresql.ended import noticing_its_end
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, version_of
 from botkit.ledger.postgresql.ownership import SESSION, Ownership
+from botkit.ledger.postgresql.passed_on import PassedOn, PerhapsTried
 from botkit.ledger.postgresql.server import examine
 from botkit.ledger.postgresql.shards import SHARDS
-from botkit.ledger.receipts import Receipt
 from botkit.testing.waiting import until
 from tests.postgresql import Server
 
@@ -171,7 +170,7 @@ def test_only_the_shards_that_are_left_after_a_cut_off_are_not_left_in_good_orde
     with connect(url, "owner one") as first, connect(url, "owner two") as second:
         one, two = Ownership("one"), Ownership("two")
         one.add(list(one.claim(first, [1, 2])))
-        one.clean = False
+        one.left_in_doubt = frozenset({1})
         one.release(first, {1})
         one.release(first, {2})
         assert two.claim(second, [1, 2]) == {1: False, 2: True}
@@ -268,20 +267,28 @@ def test_a_program_goes_on_with_a_newer_schema_that_it_can_live_with(
             migrate(connection)
 
 
-def test_messages_that_wait_for_one_bot_do_not_hide_the_possible_repeats_of_another(
-    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+def test_messages_that_wait_for_one_bot_do_not_hide_what_another_may_have_been_passed(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(reading, "MAX_TRIED", 10)
-    told: list[object] = []
+    monkeypatch.setattr(passed_on, "MAX_TRIED", 10)
+    tried = PerhapsTried()
+    users = {
+        row: ConversationId("st-away" if row < 20 else "st-there", f"u-{row % 15}") for row in range(1, 22)
+    }
+    tried.may_be(set(users), behind=[])
+    found = []
+    for row, user in users.items():
+        if tried.is_first(user, []):
+            found.append(row)
+        tried.decided(
+            [row], {row: PassedOn(OutboxItem(row * 2, user, "user", PassToBot(), Instant(1.0)), ())}
+        )
+    assert found == [*range(1, 11), 20, 21]
+    assert not tried
 
-    def given(bot_id: str, number: int) -> tuple[Input, Receipt[Committed]]:
-        event = UserMessage(key=f"k-{number}", at=Instant(1.0), text="hello", agent_transfer=None)
-        input = Input(ConversationId(bot_id, f"u-{number}"), event, HookBody(b"{}"))
-        return input, Receipt(told.append)
 
-    with connect(postgresql.empty(), "start") as connection:
-        migrate(connection)
-        door = Door(postgresql.url, taken=lambda _: None, answers=lambda *_: None)
-        door._take([*(given("st-away", number) for number in range(20)), given("st-there", 20)])
-        door._disconnect()
-        assert reading.possible_repeats(connection, list(range(SHARDS))) == 10 + 1
+def test_messages_behind_another_effect_have_not_been_passed_on() -> None:
+    tried, user = PerhapsTried(), ConversationId("st-1", "u-1")
+    tried.may_be({5}, behind=[OutboxItem(3, user, "user", PassToBot(), Instant(1.0))])
+    assert 5 in tried
+    assert not tried.is_first(user, [])

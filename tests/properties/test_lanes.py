@@ -52,7 +52,9 @@ class Platform(HeldPlatform):
     on_attempt: Callable[[str], None] = lambda _: None
     shown: list[str] = field(default_factory=list)
 
-    async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:
+    async def send(
+        self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str, patience: float = 1.0
+    ) -> None:
         answer: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 
         def done(error: Exception | None) -> None:

@@ -291,7 +291,7 @@ class Ledgers(RuleBasedStateMachine):
     def stop_and_start_in_good_order(self) -> None:
         self.compare_with_what_was_told()
         self.stage.reopen()
-        assert self.stage.possible_duplicates == 0
+        assert self.stage.in_doubt() == []
         self.has_started_again()
 
     # --- what must be true all the time

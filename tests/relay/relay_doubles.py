@@ -8,7 +8,7 @@ import itertools
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -120,7 +120,7 @@ class FakeLedger:
         self.notes: list[Step] = []
         """Steps of stories that came without an event."""
         self.acts = True
-        self.expects_repeats = False
+        self.left_in_doubt: set[int] | None = set()
         self.at_hand = True
         self.reads: list[Any] = []
         self.read_failures: deque[LedgerError] = deque()
@@ -252,8 +252,8 @@ class FakeLedger:
     def may_act(self) -> bool:
         return self.acts
 
-    def expect_repeats(self) -> None:
-        self.expects_repeats = True
+    def leave_in_doubt(self, effects: Mapping[int, ConversationId] | None = None) -> None:
+        self.left_in_doubt = None if effects is None else {*(self.left_in_doubt or ()), *effects}
 
     def close(self) -> None:
         self.on_commit = lambda _: None
@@ -281,6 +281,10 @@ class FakePlatform:
 
     calls: list[Call] = field(default_factory=list)
     answers: deque[Exception | None] = field(default_factory=deque)
+    patience: list[float] = field(default_factory=list)
+    history: deque[int | Exception | None] = field(default_factory=deque)
+    """The next answers to `times_shown`; the last one stays. Without any, the history cannot tell."""
+    looks: int = 0
     lines: tuple[TranscriptLine, ...] = ()
     transcript_answer: Exception | None = None
     transcript_hangs: bool = False
@@ -296,7 +300,10 @@ class FakePlatform:
         if answer is not None:
             raise answer
 
-    async def send(self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str) -> None:
+    async def send(
+        self, effect: PlatformEffect, hook: HookBody, *, idempotency_key: str, patience: float = 1.0
+    ) -> None:
+        self.patience.append(patience)
         match effect:
             case CallWithHook(call, changes) | CallUser(call, changes):
                 await self._call(call, idempotency_key, changes)
@@ -316,6 +323,15 @@ class FakePlatform:
         done: Callable[[Exception | None], None],
     ) -> Callable[[], None]:
         return begun(self.send(effect, hook, idempotency_key=idempotency_key), done)
+
+    async def times_shown(self, effect: PlatformEffect, hook: HookBody, *, since: Instant) -> int | None:
+        self.looks += 1
+        if not self.history:
+            return None
+        found = self.history[0] if len(self.history) == 1 else self.history.popleft()
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     async def transcript(self, hook: HookBody, *, limit: int, session_id: str) -> tuple[TranscriptLine, ...]:
         if self.transcript_hangs:

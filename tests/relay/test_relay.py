@@ -206,7 +206,7 @@ def test_closing_it_on_its_own_loop_waits_for_nothing() -> None:
 
     asyncio.run(run())
     assert list(stage.ledger.rows) == [1]
-    assert stage.ledger.expects_repeats
+    assert stage.ledger.left_in_doubt is None
 
 
 def test_a_relay_whose_loop_is_gone_is_closed_at_once() -> None:
@@ -219,7 +219,7 @@ def test_a_relay_whose_loop_is_gone_is_closed_at_once() -> None:
     closing.start()
     closing.join(30)
     assert not closing.is_alive()
-    assert stage.ledger.expects_repeats
+    assert stage.ledger.left_in_doubt is None
     relay.on_commit([Committed(Conversation(USER), (), ())])
 
 
@@ -235,7 +235,7 @@ def test_a_loop_that_ends_takes_its_relay_with_it(caplog: pytest.LogCaptureFixtu
     assert not relay.ready()
     assert "relay_failed" not in caplog.text
     relay.close()
-    assert stage.ledger.expects_repeats
+    assert stage.ledger.left_in_doubt is None
 
 
 def test_a_relay_cannot_start_on_a_loop_that_does_not_run() -> None:
@@ -433,7 +433,7 @@ def test_a_conversation_comes_and_leaves_while_the_relay_runs(stage: Stage) -> N
     until(lambda: stage.shown == ["one"] and len(stage.system.connections) == 1)
     relay.lose(lambda conversation_id: conversation_id == USER, orderly=True).result(10)
     assert stage.system.closed_streams == 1
-    assert not stage.ledger.expects_repeats
+    assert stage.ledger.left_in_doubt == set()
 
 
 def test_what_leaves_is_told_in_the_order_of_the_commits(stage: Stage) -> None:
@@ -459,7 +459,7 @@ def test_repeats_are_expected_of_what_was_cut_off_although_it_left_in_good_order
     relay.gain([item(1, "one")], [])
     until(lambda: len(stage.platform.calls) == 1)
     relay.lose(lambda _: True, orderly=orderly).result(10)
-    assert stage.ledger.expects_repeats == orderly
+    assert bool(stage.ledger.left_in_doubt) is orderly
 
 
 def test_what_is_lost_while_the_relay_closes_is_lost_at_its_end(stage: Stage) -> None:

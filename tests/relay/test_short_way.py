@@ -550,7 +550,7 @@ async def test_closing_waits_for_attempts_in_progress_and_their_results(
     platform.answer()
     await closing
     assert world.ledger.completed == [1]
-    assert not world.ledger.expects_repeats
+    assert world.ledger.left_in_doubt == set()
     assert platform.in_progress == []
 
 
@@ -559,7 +559,7 @@ async def test_closing_cuts_off_what_takes_too_long(platform: HeldPlatform) -> N
     passes(world, "one")
     await world.close()
     assert [one.cancelled for one in platform.begun] == [True]
-    assert world.ledger.expects_repeats
+    assert world.ledger.left_in_doubt == {1}
     assert list(world.ledger.rows) == [1]
     assert len(world.engine.lanes) == 0
 

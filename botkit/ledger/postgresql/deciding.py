@@ -16,7 +16,7 @@ from botkit.handoff.effects import PassToBot, PassToUser
 from botkit.ledger.batch import Batch, is_flagged
 from botkit.ledger.interface import Committed, Decide, Input
 from botkit.ledger.memory import Remembered
-from botkit.ledger.postgresql.passed_on import AllPassedOn, PassedOn, is_named
+from botkit.ledger.postgresql.passed_on import AllPassedOn, PassedOn, PerhapsTried, is_named
 from botkit.ledger.postgresql.rows import decision_to_bytes
 from botkit.ledger.postgresql.shards import shard_of
 from botkit.ledger.postgresql.writing import Rows, names_changed
@@ -56,12 +56,16 @@ class Deciding:
         decide: the rules.
         remembered: the conversations.
         passed_on: the messages that are being passed on.
+        tried: those that a process which was killed may have passed on.
     """
 
-    def __init__(self, decide: Decide, remembered: Remembered, passed_on: AllPassedOn) -> None:
+    def __init__(
+        self, decide: Decide, remembered: Remembered, passed_on: AllPassedOn, tried: PerhapsTried
+    ) -> None:
         self._decide = decide
         self._remembered = remembered
         self._passed_on = passed_on
+        self._tried = tried
         self.ids: Iterator[int] = iter(())
         """Of the next effects."""
         self.last_rank = 0
@@ -100,7 +104,7 @@ class Deciding:
                     decided.rows.failed.append(one.row)
                 continue
             if one.row is not None:
-                outcome = _of_row(decided, one, one.row, outcome)
+                outcome = _of_row(decided, one, one.row, outcome, self._tried)
             decided.outcomes.append((one, outcome))
         self._rank(decided)
         _name(decided)
@@ -113,6 +117,8 @@ class Deciding:
         batch.apply()
         for row, one in decided.passed_on.items():
             self._passed_on.add(row, one)
+        if self._tried:
+            self._tried.decided([taken.row for taken, _ in decided.outcomes if taken.row], decided.passed_on)
         for item_id in batch.completed:
             if not item_id % 2:
                 self._passed_on.remove(item_id // 2)
@@ -173,7 +179,9 @@ def _name(decided: Decided) -> None:
         rows.forgotten += [(conversation_id, name) for name in less]
 
 
-def _of_row(decided: Decided, one: Taken, row: int, outcome: tuple[Committed, ...]) -> tuple[Committed, ...]:
+def _of_row(
+    decided: Decided, one: Taken, row: int, outcome: tuple[Committed, ...], tried: PerhapsTried
+) -> tuple[Committed, ...]:
     """What follows for an input's row: it stays as the effect of a message that is only passed on, and else it is done."""
     batch, first = decided.batch, outcome[0]
     if one.awaited:
@@ -193,6 +201,7 @@ def _of_row(decided: Decided, one: Taken, row: int, outcome: tuple[Committed, ..
     if (shard := shard_of(item.conversation_id)) != one.shard:
         # Whoever owns the conversation next has to find the message with it.
         decided.rows.moved.append((row, shard))
-    item = replace(item, id=row * 2)
+    in_doubt = row in tried and tried.is_first(item.conversation_id, decided.passed_on.values())
+    item = replace(item, id=row * 2, in_doubt=in_doubt)
     decided.passed_on[row] = PassedOn(item, (one.input.conversation_id.user_id, *one.input.aliases))
     return (replace(first, items=(item,)),)

@@ -19,6 +19,7 @@ from functools import partial
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.ledger.batch import in_order, unique_key
+from botkit.ledger.doubts import marked, may_have_been_sent
 from botkit.ledger.interface import Committed, Decide, Input, Moves
 from botkit.ledger.memory import PayloadCache, Remembered
 from botkit.ledger.postgresql import ownership, reading, writing
@@ -28,7 +29,7 @@ from botkit.ledger.postgresql.door import LOOK
 from botkit.ledger.postgresql.ended import noticing_its_end
 from botkit.ledger.postgresql.names import EndedNames
 from botkit.ledger.postgresql.ownership import Ownership
-from botkit.ledger.postgresql.passed_on import AllPassedOn
+from botkit.ledger.postgresql.passed_on import AllPassedOn, PerhapsTried
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import shard_of
 from botkit.ledger.postgresql.taking import Taking
@@ -94,7 +95,8 @@ class Owner:
         self._light = AllPassedOn()
         self._taking = Taking(local)
         self._ended_names = EndedNames()
-        self._deciding = Deciding(decide, self.remembered, self._light)
+        self._tried = PerhapsTried()
+        self._deciding = Deciding(decide, self.remembered, self._light, self._tried)
         self.depth = 0
         """The number of effects that are not done."""
         self.working = False
@@ -170,9 +172,9 @@ class Owner:
         """Whether commits succeed."""
         return self._thread.is_alive() and self.working and self._telling.works
 
-    def expect_repeats(self) -> None:
-        """See `interface.Ledger.expect_repeats`: the shards that are given up next count as not given up cleanly."""
-        self._own.clean = False
+    def leave_in_doubt(self, shards: Set[int] | None) -> None:
+        """Those of these shards that are given up next count as not given up cleanly; None: whichever they are."""
+        self._own.left_in_doubt |= shards if shards is not None else self._own.shards
 
     def close(self) -> None:
         """Commit what is queued, give up the shards, and stop."""
@@ -307,12 +309,17 @@ class Owner:
         self._ended_names.gained(connection, numbers, self.remembered)
         self._deciding.last_rank = max(self._deciding.last_rank, gained.last_rank)
         self.depth += len(gained.items)
-        left_behind = [number for number, clean in shards.items() if not clean]
-        repeats = reading.possible_repeats(connection, left_behind, keep) if left_behind else 0
+        left_behind = {number for number, clean in shards.items() if not clean}
+        items = gained.items
+        if left_behind:
+            theirs = [item for item in items if shard_of(item.conversation_id) in left_behind]
+            items = marked(items, may_have_been_sent(theirs))
+            self._tried.may_be(reading.undecided(connection, sorted(left_behind)), behind=theirs)
+            keep()
         self._own.add(numbers)
         if self._moves is not None:
             conversations = [stored.conversation for stored in gained.stored if stored.conversation.open]
-            self._moves.gain(gained.items, conversations, possible_duplicates=repeats)
+            self._moves.gain(items, conversations)
         self._taking.gained(numbers)
         return len(gained.items)
 
@@ -334,7 +341,7 @@ class Owner:
             finally:
                 self._leaving = frozenset()
             if not stopped.done():
-                self._own.clean = False
+                self.leave_in_doubt(shards)
         self._own.release(connection, shards)
         self._forget(shards)
         self._recount(connection)

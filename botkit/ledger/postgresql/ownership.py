@@ -49,8 +49,8 @@ class Ownership:
     def __init__(self, member: str) -> None:
         self._member = member
         self.shards: frozenset[int] = frozenset()
-        self.clean = True
-        """Whether shards that are given up now are given up cleanly."""
+        self.left_in_doubt: frozenset[int] = frozenset()
+        """Shards that are not given up cleanly when they are given up next."""
         self._heard = -math.inf
         self._session_lives = False
         self._connected = 0.0
@@ -149,10 +149,10 @@ class Ownership:
     def release(self, connection: Connection, shards: set[int]) -> None:
         """Give up shards in which nothing is attempted any more."""
         self.shards -= shards
-        if self.clean and shards:
-            connection.execute(SQL["leave_clean"], (sorted(shards),))
+        if clean := shards - self.left_in_doubt:
+            connection.execute(SQL["leave_clean"], (sorted(clean),))
         connection.execute(SQL["release"], {"shards": sorted(shards), "lock": LOCK})
-        self.clean = True
+        self.left_in_doubt -= shards
 
     def disconnected(self) -> None:
         """The session has ended, and with it the locks; nothing may be attempted until there is another. From any thread."""

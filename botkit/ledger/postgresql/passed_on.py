@@ -6,11 +6,16 @@ another effect or a state, or a hand-off begins under one of the user's names, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from botkit.handoff.conversation import ConversationId
+from botkit.handoff.effects import USER_LANE
 from botkit.ledger.interface import OutboxItem
+
+MAX_TRIED = 1_000
+"""Max users of a bot to whom a process may have been passing messages on. Thousands that wait were never tried."""
 
 
 @dataclass(slots=True)
@@ -101,6 +106,47 @@ class AllPassedOn:
             rows.discard(row)
             if not rows:
                 del self._unwritten[one.item.conversation_id]
+
+
+class PerhapsTried:
+    """Rows that nobody has decided on durably. A process that was killed may have passed on the first of each user."""
+
+    def __init__(self) -> None:
+        self._rows: set[int] = set()
+        self._past: set[ConversationId] = set()
+        """Conversations whose first one is known."""
+        self._of_bots: Counter[str] = Counter()
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+    def __contains__(self, row: object) -> bool:
+        return row in self._rows
+
+    def may_be(self, rows: Set[int], *, behind: Iterable[OutboxItem]) -> None:
+        """A killed process had these rows, behind these effects."""
+        self._rows |= rows
+        self._past |= {item.conversation_id for item in behind if item.lane == USER_LANE}
+
+    def is_first(self, conversation_id: ConversationId, before: Iterable[PassedOn]) -> bool:
+        """Whether the conversation's next row is its first. `before`: of the same commit."""
+        return (
+            conversation_id not in self._past
+            and self._of_bots[conversation_id.bot_id] < MAX_TRIED
+            and all(one.item.conversation_id != conversation_id for one in before)
+        )
+
+    def decided(self, rows: Iterable[int], passed_on: Mapping[int, PassedOn]) -> None:
+        """It is decided on these rows, and these messages are being passed on."""
+        for row in rows:
+            if row in self._rows and row in passed_on:
+                one = passed_on[row].item.conversation_id
+                self._of_bots[one.bot_id] += one not in self._past
+                self._past.add(one)
+            self._rows.discard(row)
+        if not self._rows:
+            self._past.clear()
+            self._of_bots.clear()
 
 
 def is_named(one: PassedOn, named: Set[tuple[str, str]]) -> bool:

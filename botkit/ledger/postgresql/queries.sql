@@ -233,13 +233,6 @@ WHERE shard = %(shard)s AND rank > %(after)s ORDER BY rank LIMIT %(rows)s
 SELECT (SELECT count(*) FROM outbox WHERE shard = ANY (%(shards)b::smallint[]))
     + (SELECT count(*) FROM inputs WHERE shard = ANY (%(shards)b::smallint[]) AND rank IS NOT NULL)
 
--- name: users_with_deliveries
-SELECT DISTINCT bot_id, user_id, channel FROM outbox WHERE lane = 'user' AND shard = ANY (%b::smallint[])
-
--- name: rows_with_deliveries
-SELECT id, decided, input FROM inputs
-WHERE id > %(after)s AND shard = ANY (%(shards)b::smallint[]) AND NOT failed ORDER BY id LIMIT %(rows)s
-
 -- --- reading ---------------------------------------------------------------------------------------------------------
 
 -- name: hooks_of_effects

@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import replace
 
-from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.effects import USER_LANE
 from botkit.ledger import codec
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.ledger.memory import Stored
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.queries import SQL
-from botkit.ledger.postgresql.rows import decision_from_bytes, input_from_row
+from botkit.ledger.postgresql.rows import decision_from_bytes
 from botkit.ledger.sizes import fitting
 
 ROWS_AT_ONCE = 2_000
 """Max rows of one answer, so that whoever reads it can say in between that it lives: thousands of effects may wait."""
 MAX_HOOK_BYTES_AT_ONCE = 4 * 1024 * 1024
 """Max bytes of hooks read with the effects of shards. After an outage of a target, gigabytes of them may wait."""
-MAX_TRIED = 1_000
-"""Max users of a bot to whom a process may have been passing messages on. Thousands that wait were never tried."""
 Between = Callable[[], None]
 _HOOKS = SQL["hooks_of_inputs"], SQL["hooks_of_effects"]
 _SIZES = SQL["sizes_of_inputs"], SQL["sizes_of_effects"]
@@ -92,36 +87,9 @@ def depth_of(connection: Connection, shards: Sequence[int]) -> int:
     return int(row[0]) if row is not None else 0
 
 
-def possible_repeats(connection: Connection, shards: Sequence[int], between: Between = _nothing) -> int:
-    """The users to whom the process that has lost these shards may just have delivered something. `between`: see `of_shards`."""
-    users: set[ConversationId] = set()
-    first: dict[str, int] = {}
-    for bot_id, user_id, channel in connection.execute(SQL["users_with_deliveries"], (shards,)):
-        users.add(ConversationId(bot_id, user_id, channel))
-    for _, decided, data in _rows_with_deliveries(connection, shards, between):
-        if decided is None:
-            with suppress(LedgerError):  # A newer version has written it, and nobody else has delivered it.
-                one = input_from_row(data, None, None).conversation_id
-                if one not in users and first.setdefault(one.bot_id, 0) < MAX_TRIED:
-                    first[one.bot_id] += 1
-                    users.add(one)
-        elif (item := decision_from_bytes(decided, 0, None)).lane == USER_LANE:
-            users.add(item.conversation_id)
-    return len(users)
-
-
-def _rows_with_deliveries(
-    connection: Connection, shards: Sequence[int], between: Between
-) -> Iterator[tuple[Any, ...]]:
-    after = 0
-    while True:
-        wanted = {"shards": shards, "after": after, "rows": ROWS_AT_ONCE}
-        rows = connection.execute(SQL["rows_with_deliveries"], wanted).fetchall()
-        between()
-        yield from rows
-        if len(rows) < ROWS_AT_ONCE:
-            return
-        after = rows[-1][0]
+def undecided(connection: Connection, shards: Sequence[int]) -> set[int]:
+    """The rows in these shards that nobody has decided on, or whose decision nobody has written down."""
+    return {row for row, _ in connection.execute(SQL["undecided"], (shards,))}
 
 
 def hooks_of(connection: Connection, item_ids: Sequence[int]) -> dict[int, HookBody]:

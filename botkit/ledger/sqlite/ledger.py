@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.events import FromAgents
 from botkit.ledger.batch import Batch, in_order, unique_key
+from botkit.ledger.doubts import marked, may_have_been_sent
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Moves, OutboxItem
 from botkit.ledger.memory import PayloadCache, Remembered
 from botkit.ledger.receipts import FutureReceipt, Receipt
@@ -79,9 +80,10 @@ class SqliteLedger:
         self.file = file_of(url)
         self.depth = 0
         """The number of effects in the outbox."""
-        self.possible_duplicates = 0
-        """Deliveries to users that were in progress when the former process died: each may be shown twice."""
-        self._expects_repeats = False
+        self._in_doubt: Container[int] | None = ()
+        """The effects that the former process may have carried out; None if it was killed."""
+        self._last_of_former = 0
+        self._leaves_in_doubt: set[int] | None = set()
         self._decide = decide
         self._lock_timeout_seconds = lock_timeout_seconds
         self._lock = StoreLock(self.file)
@@ -111,11 +113,11 @@ class SqliteLedger:
             raise LedgerError(f"the store {self.file} cannot be created ({error.strerror})") from error
         try:
             store = self._store = Store(self.file)
-            if not store.mark_started():
-                self.possible_duplicates = store.users_with_deliveries()
+            self._in_doubt = store.mark_started()
             self._remembered = Remembered(store.remembered())
             self.depth = store.depth()
-            self._ids = itertools.count(store.last_id() + 1)
+            self._last_of_former = store.last_id()
+            self._ids = itertools.count(self._last_of_former + 1)
             self._writer = store.writer()
             self._checkpoints = Checkpoints(store.writer, self._ask_for_rest, pages=store.log_pages())
         except sqlite3.Error as error:
@@ -134,9 +136,12 @@ class SqliteLedger:
         """See `interface.Ledger.may_act`: no other process has the file."""
         return True
 
-    def expect_repeats(self) -> None:
-        """See `interface.Ledger.expect_repeats`."""
-        self._expects_repeats = True
+    def leave_in_doubt(self, effects: Mapping[int, ConversationId] | None = None) -> None:
+        """See `interface.Ledger.leave_in_doubt`."""
+        if effects is None:
+            self._leaves_in_doubt = None
+        elif self._leaves_in_doubt is not None:
+            self._leaves_in_doubt |= effects.keys()
 
     def close(self) -> None:
         """See `interface.Ledger.close`. Has no effect on a ledger that was not started, or is closed already."""
@@ -146,9 +151,9 @@ class SqliteLedger:
         self._thread.join()
         self._checkpoints.close()
         self._writer.close()
-        if not self._expects_repeats:
+        if self._leaves_in_doubt is not None:
             try:
-                self._store.mark_stopped()
+                self._store.mark_stopped(self._leaves_in_doubt)
             except sqlite3.Error as error:
                 _log.error("clean_end_not_recorded", error=type(error).__name__)
         self._release()
@@ -219,7 +224,11 @@ class SqliteLedger:
 
     def undelivered(self) -> Sequence[OutboxItem]:
         """See `interface.Ledger.undelivered`."""
-        return self._opened().undelivered()
+        items = self._opened().undelivered()
+        in_doubt = self._in_doubt
+        if in_doubt is None:
+            in_doubt = may_have_been_sent([item for item in items if item.id <= self._last_of_former])
+        return marked(items, in_doubt) if in_doubt else items
 
     def hook_of(self, item_id: int) -> HookBody | None:
         """See `interface.Ledger.hook_of`."""

@@ -60,6 +60,13 @@ SELECT value FROM meta WHERE name = 'stopped'
 -- name: set_stopped
 INSERT INTO meta (name, value) VALUES ('stopped', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 
+-- name: in_doubt
+-- The effects that the last process left in doubt when it shut down cleanly: a JSON list of ids.
+SELECT value FROM meta WHERE name = 'in_doubt'
+
+-- name: set_in_doubt
+INSERT INTO meta (name, value) VALUES ('in_doubt', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
 -- name: conversations
 SELECT state, names FROM conversations
 
@@ -75,9 +82,6 @@ SELECT count(*) FROM outbox
 
 -- name: last_id
 SELECT coalesce(max(id), 0) FROM outbox
-
--- name: users_with_deliveries
-SELECT count(*) FROM (SELECT DISTINCT bot_id, user_id, channel FROM outbox WHERE lane = 'user')
 
 -- --- hooks -----------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -104,17 +104,22 @@ class Store:
         log = self._path.with_name(self._path.name + "-wal")
         return log.stat().st_size // PAGE_BYTES if log.exists() else 0
 
-    def mark_started(self) -> bool:
-        """Record that a process runs; whether the former one shut down cleanly."""
+    def mark_started(self) -> frozenset[int] | None:
+        """Record that a process runs. Returns the effects that the former one left in doubt; None if it was killed."""
         with self._transaction() as connection:
-            clean: bool = connection.execute(SQL["stopped"]).fetchone() != ("no",)
+            clean = connection.execute(SQL["stopped"]).fetchone() != ("no",)
+            row = connection.execute(SQL["in_doubt"]).fetchone()
             connection.execute(SQL["set_stopped"], ("no",))
-        return clean
+            connection.execute(SQL["set_in_doubt"], ("[]",))
+        if not clean:
+            return None
+        return frozenset(json.loads(row[0])) if row is not None else frozenset()
 
-    def mark_stopped(self) -> None:
-        """Record a clean shutdown."""
+    def mark_stopped(self, in_doubt: Collection[int]) -> None:
+        """Record a clean shutdown, and the effects that may have been carried out although they are not done."""
         with self._transaction() as connection:
             connection.execute(SQL["set_stopped"], ("yes",))
+            connection.execute(SQL["set_in_doubt"], (json.dumps(sorted(in_doubt)),))
 
     def remembered(self) -> list[Stored]:
         """Every stored conversation."""
@@ -169,10 +174,6 @@ class Store:
     def last_id(self) -> int:
         """The highest id in the outbox, 0 if it is empty."""
         return self._number(SQL["last_id"])
-
-    def users_with_deliveries(self) -> int:
-        """The number of users with effects in the outbox: the process that died may just have delivered one to each."""
-        return self._number(SQL["users_with_deliveries"])
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """The stored payload of a conversation."""

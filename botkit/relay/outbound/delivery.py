@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast, get_args
@@ -17,6 +17,7 @@ from botkit.handoff.effects import (
     EndSession,
     HintEffect,
     OutboundEffect,
+    PlatformEffect,
     SendFile,
 )
 from botkit.handoff.events import Event
@@ -34,16 +35,17 @@ from botkit.relay.leaving import Leaves, Leaving
 from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import Outcome, RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
+from botkit.relay.outbound.doubts import Doubts, Verdict
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
 from botkit.relay.outbound.progress import ParkItem, Progress
 from botkit.relay.outbound.retry_policy import (
     is_job_message,
     is_message_to_agents,
+    is_noticed_twice,
     is_repeated,
     is_seen_through,
     log_level,
-    may_be_shown_twice,
     may_have_been_accepted,
     payload_may_be_stale,
     retry_policy,
@@ -83,6 +85,9 @@ class Delivery:
     on_completed: Callable[[OutboxItem, Outcome], None]
     may_act: Callable[[], bool]
     leaving: Leaving
+    doubts: Doubts = field(init=False)
+    _in_doubt: dict[int, ConversationId] = field(init=False, default_factory=dict)
+    """Effects that may have been carried out and are not done: the next process has to know."""
     _started: Instant = field(init=False)
     _reading: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_MAX_READING))
     _waiting: dict[asyncio.Task[object], ConversationId] = field(init=False, default_factory=dict)
@@ -97,6 +102,9 @@ class Delivery:
 
     def __post_init__(self) -> None:
         self._started = self.clock.now()
+        self.doubts = Doubts(
+            times_shown=self._times_shown, journal=self.journal, metrics=self.metrics, clock=self.clock
+        )
 
     # --- by callback or in a task -----------------------------------------------------------------------------------
 
@@ -154,7 +162,21 @@ class Delivery:
     def completed(self, item: OutboxItem, outcome: Outcome) -> None:
         """The item's result is committed."""
         self.metrics.effect_done(kind_of(item.effect), outcome)
+        if self._in_doubt:
+            self._in_doubt.pop(item.id, None)
         self.on_completed(item, outcome)
+
+    def leave_in_doubt(self, item: OutboxItem) -> None:
+        """It may have been carried out, or was by a former process, and is not done."""
+        if is_noticed_twice(item.effect):
+            self._in_doubt[item.id] = item.conversation_id
+
+    def left_in_doubt(self, leaves: Leaves) -> Mapping[int, ConversationId]:
+        """The effects of these conversations that may have been carried out and are not done. They have left."""
+        left = {item_id: one for item_id, one in self._in_doubt.items() if leaves(one)}
+        for item_id in left:
+            del self._in_doubt[item_id]
+        return left
 
     # --- in a task of a lane --------------------------------------------------------------------------------------
 
@@ -170,12 +192,14 @@ class Delivery:
             LedgerClosed: the conversation is leaving this process, which may be stopping; the next one tries the item again.
         """
         if progress is not None:
+            self._remember_doubt(item, progress)
             await self._go_on(item, progress)
             return
         parked = self._parked.get(item.id)
         if parked is None:
             in_doubt = self._maybe_attempted.pop(item.id, None) is not None
             progress = Progress(item.conversation_id, in_doubt=in_doubt)
+            self._remember_doubt(item, progress)
             await self._run(item, progress, may_park=is_job_message(item.effect))
             return
         try:
@@ -312,34 +336,48 @@ class Delivery:
             del self._waiting[task]
 
     async def _try(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
+        doubt = progress.doubt
         try:
-            event = await self._attempt(item, progress)
+            verdict = Verdict.REPEAT if doubt is None else await self.doubts.look(item, doubt, breaker)
+            if verdict is Verdict.REPEAT:
+                self.leave_in_doubt(item)
+                event = await self._attempt(item, progress)
         except LedgerClosed:
             raise
         except (Exception, asyncio.CancelledError) as error:
             if is_cancelled():  # Whatever the attempt makes of that, there is no other.
                 raise asyncio.CancelledError from error
             self.attempt_failed(item, progress, breaker, error)
+            if progress.doubt is None:
+                self._in_doubt.pop(item.id, None)
             return
-        breaker.reached()
-        self._count_repetition(item, progress)
+        if doubt is not None and verdict is Verdict.LATER:
+            progress.next_delay = doubt.look_again_in
+            return
+        if verdict is Verdict.ARRIVED:
+            event = None  # The rules need none of what only the platform's effects do.
+        else:
+            breaker.reached()
+            self._count_repetition(item, progress)
+            if doubt is not None:
+                await self.doubts.repeated(item, doubt, breaker)
         progress.done = True
         await self._complete(item, event, "delivered", steps=self.steps_of_success(item, progress))
 
     async def _attempt(self, item: OutboxItem, progress: Progress) -> Event | None:
-        hook = item.hook
+        hook, patience = item.hook, progress.patience
         if hook is None:
             if isinstance(item.effect, CARRIES_HOOK):
                 async with self._reading:
                     hook = await self.payloads.own(item)
                     await self._until_it_may_act(item)
-                    return await self.performer.perform(item, hook)
+                    return await self.performer.perform(item, hook, patience=patience)
             if isinstance(item.effect, _NEEDS_PAYLOAD):
                 hook = await self.payloads.newest(item.conversation_id)
                 progress.payload = hash(hook)
         await self._until_it_may_act(item)
         if not is_seen_through(item.effect):
-            return await self.performer.perform(item, hook)
+            return await self.performer.perform(item, hook, patience=patience)
         attempt = asyncio.ensure_future(self.performer.perform(item, hook))
         try:
             return await asyncio.shield(attempt)
@@ -372,6 +410,7 @@ class Delivery:
         """Decide between another attempt, the wait for a newer payload, and giving up; the first two are noted."""
         progress.failures += 1
         progress.in_doubt = progress.in_doubt or may_have_been_accepted(error)
+        self._note_doubt(item, progress, error)
         if progress.rejected_payload is None and self._may_wait_for_user(item, error):
             progress.rejected_payload, progress.next_delay = progress.payload, None
         else:
@@ -380,12 +419,34 @@ class Delivery:
                 progress.fatal = error
                 return
             progress.next_delay = delay
-        if may_be_shown_twice(item.effect, error) and not progress.possible_duplicate:
-            progress.possible_duplicate = True
-            self.metrics.possible_duplicates(1)
         self.metrics.effect_retried(kind_of(item.effect))
         self.journal.retried(
             item, failure_of(error), failures=progress.failures, wait=progress.next_delay, held=held
+        )
+
+    def _remember_doubt(self, item: OutboxItem, progress: Progress) -> None:
+        if item.in_doubt and progress.doubt is None and is_noticed_twice(item.effect):
+            progress.doubt = self.doubts.of_former_process()
+
+    def _note_doubt(self, item: OutboxItem, progress: Progress, error: CallError) -> None:
+        """The failed attempt may have been carried out. A platform that was too slow gets more time for the next one."""
+        if not isinstance(item.effect, PlatformEffect) or not may_have_been_accepted(error):
+            return
+        silent_seconds = 0.0
+        if error.cause == "timeout":
+            silent_seconds = self.performer.platform_seconds(item) * progress.patience
+            progress.patience *= 2.0
+        if is_noticed_twice(item.effect):
+            progress.doubt = self.doubts.again(item, progress.doubt, silent_seconds=silent_seconds)
+            self.leave_in_doubt(item)
+
+    async def _times_shown(self, item: OutboxItem) -> int | None:
+        hook = item.hook
+        if hook is None and self.reads_hook(item):
+            async with self._reading:
+                return await self.performer.times_shown(item, await self.payloads.own(item))
+        return await self.performer.times_shown(
+            item, hook or await self.payloads.newest(item.conversation_id)
         )
 
     def _may_wait_for_user(self, item: OutboxItem, error: CallError) -> bool:
@@ -427,6 +488,8 @@ class Delivery:
         if error is None:
             raise RuntimeError("an item is given up for an error")
         progress.done = True
+        if progress.doubt is not None:
+            self.doubts.given_up(item, progress.doubt)
         outcome: Outcome = "gave_up" if error.retryable else "refused"
         if isinstance(error, CallBroken):
             outcome = "broken"

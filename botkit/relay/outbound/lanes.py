@@ -64,6 +64,8 @@ class Lanes:
         """Add an item to the end of its lane."""
         if item.conversation_id in self._leaving:
             return  # It is in the ledger, for their next process.
+        if item.in_doubt:
+            self._delivery.leave_in_doubt(item)
         hook = item.hook
         if hook is not None:
             if self._held + len(hook.body) > MAX_HELD_BYTES:
@@ -123,6 +125,7 @@ class Lanes:
             if lane.task is not None:
                 lane.task.cancel()
             else:
+                self._delivery.leave_in_doubt(lane.head)
                 self._short_way.cut_off(lane)
             self._remove(lane)
         return tasks
@@ -231,6 +234,7 @@ class Lanes:
         if lane.task is not task:
             return  # It was left behind.
         lane.task = None
+        self._short_way.task_ended(lane)
         dropping, lane.dropping = lane.dropping, False
         if lane.gone:
             return

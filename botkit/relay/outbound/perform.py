@@ -63,12 +63,15 @@ class Performer:
     _files: FileCarrier = field(init=False, default_factory=lambda: FileCarrier())
     _calling: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_MAX_CALLING))
 
-    async def perform(self, item: OutboxItem, hook: HookBody | None) -> events.Event | None:
+    async def perform(
+        self, item: OutboxItem, hook: HookBody | None, *, patience: float = 1.0
+    ) -> events.Event | None:
         """Carry out the item's effect once.
 
         Args:
             item: the effect and its conversation.
             hook: for an effect on the platform: the hook that it answers, or the newest payload, which addresses the user.
+            patience: see `Platform.send`.
 
         Returns:
             The event that reports the result, or None if the rules do not need it.
@@ -77,7 +80,8 @@ class Performer:
         if isinstance(effect, effects.PlatformEffect):
             if hook is None:
                 raise _no_payload("address the user")
-            await self._platform(item).send(effect, hook, idempotency_key=f"botkit-{idempotency_key(item)}")
+            platform = self._platform(item)
+            await platform.send(effect, hook, idempotency_key=request_id(item), patience=patience)
             return None
         if isinstance(effect, effects.CallHandlers):
             return await self._call_handlers(item, effect)
@@ -125,7 +129,21 @@ class Performer:
         if not isinstance(effect, effects.PlatformEffect):
             raise TypeError(f"{type(effect).__name__} is no effect on the platform")
         platform = self._platform(item)
-        return platform.begin(effect, hook, idempotency_key=f"botkit-{idempotency_key(item)}", done=done)
+        return platform.begin(effect, hook, idempotency_key=request_id(item), done=done)
+
+    async def times_shown(self, item: OutboxItem, hook: HookBody | None) -> int | None:
+        """See `Platform.times_shown`; `hook` is as in `perform`."""
+        effect = item.effect
+        if not isinstance(effect, effects.PlatformEffect):
+            raise TypeError(f"{type(effect).__name__} is no effect on the platform")
+        if hook is None:
+            raise _no_payload("get messages")
+        return await self._platform(item).times_shown(effect, hook, since=item.created_at)
+
+    def platform_seconds(self, item: OutboxItem) -> float:
+        """How long the item's platform usually may take to answer."""
+        bot = self.bots.get(item.conversation_id.bot_id)
+        return bot.kore.timeout.total_seconds() if bot is not None else 0.0
 
     async def failure_event(self, item: OutboxItem, error: errors.CallError) -> events.Event | None:
         """The event that reports an effect which failed for good, or None if the rules do not need it.
@@ -375,6 +393,11 @@ def _loss_reason(error: errors.CallError) -> str:
 def key_of(item: OutboxItem) -> str:
     """The deduplication key of the result's event: an effect has one result, however many attempts it took."""
     return f"effect/{idempotency_key(item)}"
+
+
+def request_id(item: OutboxItem) -> str:
+    """The x-request-id of every attempt of an effect on the platform."""
+    return f"botkit-{idempotency_key(item)}"
 
 
 def idempotency_key(item: OutboxItem) -> str:

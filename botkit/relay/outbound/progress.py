@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from botkit.errors import CallError
 from botkit.handoff.conversation import ConversationId
+from botkit.relay.outbound.doubts import Doubt
 
 
 @dataclass(slots=True)
@@ -24,13 +25,20 @@ class Progress:
     """Seconds until the next attempt; None: wait for a newer payload."""
     fatal: CallError | None = None
     """The error for which the item is given up."""
-    possible_duplicate: bool = False
-    """An attempt may have succeeded although no response arrived; counted once per item."""
     in_doubt: bool = False
     """An attempt may have succeeded although no response arrived, here or in the process before."""
     broken: bool = False
     """A defect has kept an attempt from being made; logged once per item."""
+    doubt: Doubt | None = None
+    """Earlier attempts may have succeeded although no response arrived."""
+    patience: float = 1.0
+    """By how much the platform may take longer to answer than usual: it grows with each time-out."""
     done: bool = False
+
+    @property
+    def needs_task(self) -> bool:
+        """Whether another attempt by callback is not enough."""
+        return self.doubt is not None or self.patience > 1.0
 
     @property
     def repeats(self) -> bool:

@@ -42,6 +42,9 @@ _FROM_A_GATEWAY = frozenset({502, 504})
 """What a gateway answers when the platform's own answer did not reach it, or was none."""
 _SHOWS_USER = "send_user_message"
 """The call of a bot's own code that shows a message to the user."""
+_SENDS = frozenset({_SHOWS_USER, "send_alert_message", "send_bot_message"})
+"""The calls of a bot's own code that the user notices if they are repeated."""
+_TO_BOT = "send_bot_message"
 
 
 def backoff_of(delivery: DeliverySettings) -> Backoff:
@@ -115,16 +118,25 @@ def is_message_to_agents(effect: effects.OutboundEffect) -> bool:
     return isinstance(effect, effects.SendToAgent | effects.SendFile)
 
 
-def may_be_shown_twice(effect: effects.OutboundEffect, error: CallError) -> bool:
-    """Whether a repeated attempt may show the user a message twice."""
-    shown = isinstance(effect, effects.SendToUser | effects.PassToUser) or (
-        isinstance(effect, effects.CallWithHook | effects.CallUser) and effect.call == _SHOWS_USER
+def is_noticed_twice(effect: effects.OutboundEffect) -> bool:
+    """Whether the user notices that the effect is repeated: a message is shown again, or the bot answers one again."""
+    return isinstance(effect, effects.SendToUser | effects.PassToUser | effects.PassToBot) or (
+        isinstance(effect, effects.CallWithHook | effects.CallUser) and effect.call in _SENDS
     )
-    return shown and may_have_been_accepted(error)
+
+
+def is_in_history(effect: effects.OutboundEffect) -> bool:
+    """Whether the user's history has a record of the effect. It has the user's own messages before the bot gets them."""
+    match effect:
+        case effects.PassToBot():
+            return False
+        case effects.CallWithHook(call) | effects.CallUser(call):
+            return call != _TO_BOT
+    return True
 
 
 def may_have_been_accepted(error: CallError) -> bool:
-    """Whether an attempt that failed so may have succeeded on the other side."""
+    """Whether the other side may have carried out an attempt that failed so."""
     match error:
         case Unreachable():
             return error.possible_duplicate

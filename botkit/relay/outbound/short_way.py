@@ -37,6 +37,8 @@ _log = get_logger("botkit.relay")
 MAX_CALLING = 128
 """Max attempts in progress to one bot's platform: as many as the transport makes to one host. The other lanes wait here, where
 they cost a few hundred bytes. Those of several bots on one host may still wait in the transport for their turn."""
+MAX_IN_TASKS = 64
+"""Max heads of one bot that are looked for in the history at the same time, and sent again."""
 _MIN_PAUSE = 0.01
 """Seconds between two looks at an open breaker."""
 READ_AT_ONCE = 64
@@ -88,6 +90,10 @@ class _Remote:
     ready: deque[Lane] = field(default_factory=deque)
     unread: deque[Lane] = field(default_factory=deque)
     """Lanes whose hooks may have to be read first."""
+    in_doubt: deque[Lane] = field(default_factory=deque)
+    """Lanes whose head may have been carried out: it needs a task, and these are few at a time."""
+    in_tasks: set[Lane] = field(default_factory=set)
+    """Those that have one."""
     due: list[_Repetition] = field(default_factory=list)
     """A heap of the lanes whose attempt failed."""
     failures: int = 0
@@ -128,6 +134,7 @@ class ShortWay:
         for remote in self._remotes.values():
             remote.ready = deque([lane for lane in remote.ready if not leaves(lane.key[0])])
             remote.unread = deque([lane for lane in remote.unread if not leaves(lane.key[0])])
+            remote.in_doubt = deque([lane for lane in remote.in_doubt if not leaves(lane.key[0])])
             remote.due = [one for one in remote.due if not leaves(one.lane.key[0])]
             heapq.heapify(remote.due)
 
@@ -136,6 +143,13 @@ class ShortWay:
         for remote in self._remotes.values():
             for task in remote.tasks():
                 task.cancel()
+
+    def task_ended(self, lane: Lane) -> None:
+        """The task of a lane has ended, of any lane."""
+        remote = self._remotes.get(lane.key[0].bot_id)
+        if remote is not None and lane in remote.in_tasks:
+            remote.in_tasks.remove(lane)
+            self._start_tasks(remote)
 
     def cut_off(self, lane: Lane) -> None:
         """Cancel an attempt in progress. The commit of its result goes on."""
@@ -177,7 +191,11 @@ class ShortWay:
         if lane.key[0] in self._delivery.leaving:
             self._lanes.left(lane)
             return
-        item = lane.head
+        item, progress = lane.head, lane.progress
+        if item.in_doubt or (progress is not None and progress.needs_task):
+            remote.in_doubt.append(lane)
+            self._start_tasks(remote)
+            return
         hook = item.hook
         if hook is None:
             hook = self._delivery.payload_at_hand(item)
@@ -192,6 +210,12 @@ class ShortWay:
         except Exception as error:  # noqa: BLE001 - `_answered` tells a failed call from a defect
             lane.attempt = _nothing
             self._loop.call_soon(answered, error)
+
+    def _start_tasks(self, remote: _Remote) -> None:
+        while remote.in_doubt and len(remote.in_tasks) < MAX_IN_TASKS:
+            lane = remote.in_doubt.popleft()
+            remote.in_tasks.add(lane)
+            self._lanes.needs_task(lane)
 
     def _answered(self, remote: _Remote, lane: Lane, error: Exception | None) -> None:
         remote.calling -= 1
@@ -244,6 +268,7 @@ class ShortWay:
     def _unsettled(self, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
             lane.attempt = None
+            self._delivery.leave_in_doubt(lane.head)
             if not lane.gone:
                 self._lanes.left(lane)
 
