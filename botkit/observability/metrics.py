@@ -71,7 +71,7 @@ METRICS = (
     Metric(
         "botkit_possible_duplicates_total",
         "counter",
-        "Deliveries to users that a dead process or a lost answer left open: each may have been shown twice.",
+        "Messages sent again without knowing whether the user, or the bot, had them already: each may be a repetition.",
     ),
     Metric(
         "botkit_repeated_to_agents_total",
@@ -134,7 +134,7 @@ class Telemetry:
         self._duplicates.inc()
 
     def possible_duplicates(self, count: int) -> None:
-        """This number of deliveries is repeated although they may have succeeded: a process died, or an answer was lost."""
+        """This number of messages is sent again although they may have arrived: a process died, or an answer was lost."""
         self._possible_duplicates.inc(count)
 
     def handled(self, event: str, handler: str, outcome: str) -> None:

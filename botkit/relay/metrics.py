@@ -20,7 +20,7 @@ class RelayMetrics(Protocol):
         """An attempt failed and will be repeated."""
 
     def possible_duplicates(self, count: int) -> None:
-        """The number of deliveries to users that are repeated although an earlier attempt may have succeeded."""
+        """The number of messages that are sent again although an earlier attempt may have arrived."""
 
     def repeated_to_agents(self, system: str) -> None:
         """A message of a user was sent to this agent system again, with its id: an earlier attempt may have succeeded."""
