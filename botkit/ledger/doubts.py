@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import USER_LANE, CallUser, ExtendRequest
-from botkit.ledger.interface import OutboxItem
+from botkit.ledger.interface import InDoubt, OutboxItem
 
 
 def may_have_been_sent(items: Iterable[OutboxItem]) -> set[int]:
@@ -34,6 +34,16 @@ def may_have_been_sent(items: Iterable[OutboxItem]) -> set[int]:
     return found
 
 
-def marked(items: Iterable[OutboxItem], in_doubt: Container[int]) -> Sequence[OutboxItem]:
+def marked(
+    items: Sequence[OutboxItem], *, perhaps: Container[int] = (), attempted: Container[int] = ()
+) -> Sequence[OutboxItem]:
     """The same effects; those with these ids are in doubt."""
-    return [replace(item, in_doubt=True) if item.id in in_doubt else item for item in items]
+    if not perhaps and not attempted:
+        return items
+    return [replace(item, in_doubt=_doubt_of(item.id, perhaps, attempted)) for item in items]
+
+
+def _doubt_of(item_id: int, perhaps: Container[int], attempted: Container[int]) -> InDoubt:
+    if item_id in attempted:
+        return "attempted"
+    return "perhaps" if item_id in perhaps else ""

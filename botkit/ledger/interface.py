@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Literal, Protocol
 
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decide import Decision
@@ -61,6 +61,11 @@ class Input(Record, frozen=True):
     steps: tuple[Step, ...] = ()
 
 
+InDoubt = Literal["", "perhaps", "attempted"]
+"""Of an effect that a former process had: it may have been attempted when that was killed, or its attempt had no answer yet when
+that stopped in good order."""
+
+
 class OutboxItem(Record, frozen=True):
     """An effect in the outbox: stored and not yet done.
 
@@ -73,8 +78,8 @@ class OutboxItem(Record, frozen=True):
     effect: OutboundEffect
     created_at: Instant
     hook: HookBody | None = None
-    in_doubt: bool = False
-    """Another process had it before, and may have carried it out. That is not stored with it."""
+    in_doubt: InDoubt = ""
+    """Whether a former process may have carried it out. That is not stored with it."""
 
 
 class Committed(Record, frozen=True):

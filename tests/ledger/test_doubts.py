@@ -50,4 +50,8 @@ def test_an_extension_delays_nothing() -> None:
 
 def test_the_others_are_unchanged() -> None:
     items = outbox((ADA, PassToBot()), (BOB, PassToUser()))
-    assert [item.in_doubt for item in marked(items, {2})] == [False, True]
+    assert [item.in_doubt for item in marked(items, perhaps={2})] == ["", "perhaps"]
+    assert [item.in_doubt for item in marked(items, perhaps={1, 2}, attempted={2})] == [
+        "perhaps",
+        "attempted",
+    ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
@@ -104,7 +104,7 @@ class Drive:
         """Attempts that were made before the result of the one before was committed."""
         self.unwanted: list[str] = []
         """Attempts that were made while that was not permitted, or for a conversation of another process."""
-        self.away: dict[ConversationId, asyncio.Task[bool]] = {}
+        self.away: dict[ConversationId, asyncio.Task[Mapping[int, ConversationId]]] = {}
         """The conversations that leave or have left, with their loss."""
         self.repeatable: set[str] = set()
         """Effects that were tried when their conversation was lost at once: the next process tries them again."""

@@ -199,7 +199,7 @@ async def test_what_is_given_up_may_have_been_shown_by_each_attempt(world: World
 
 def left(number: int, effect: PlatformEffect = SAID, *, user: ConversationId = USER) -> OutboxItem:
     hook = HOOK if isinstance(effect, PassToUser | PassToBot) else None
-    return OutboxItem(number, user, "user", effect, START, hook, in_doubt=True)
+    return OutboxItem(number, user, "user", effect, START, hook, in_doubt="perhaps")
 
 
 async def resumes(world: World, *items: OutboxItem) -> None:
@@ -214,6 +214,22 @@ async def test_what_a_killed_process_has_shown_is_not_shown_again(world: World) 
     assert is_done(world)
     assert world.sent == []
     assert world.metrics.duplicates == 0
+
+
+async def test_what_a_stop_has_cut_off_may_still_appear(world: World) -> None:
+    world.platform.history += [0, 0, 1]
+    await resumes(world, structs.replace(left(1), in_doubt="attempted"))
+    assert is_done(world)
+    assert world.sent == []
+
+
+async def test_what_a_stop_has_cut_off_and_does_not_appear_is_counted_when_it_is_sent_again(
+    world: World,
+) -> None:
+    world.platform.history.append(0)
+    await resumes(world, structs.replace(left(1), in_doubt="attempted"))
+    assert world.sent == ["send_to_user"]
+    assert world.metrics.duplicates == 1
 
 
 @pytest.mark.parametrize("effect", [SAID, PassToUser()], ids=["agent", "bot"])
@@ -235,7 +251,7 @@ async def test_a_message_that_a_killed_process_may_have_given_the_bot_is_counted
 
 async def test_only_the_head_of_a_lane_is_looked_for(world: World) -> None:
     world.platform.history += [0, 1]
-    await resumes(world, left(1), structs.replace(left(2), in_doubt=False))
+    await resumes(world, left(1), structs.replace(left(2), in_doubt=""))
     assert world.sent == ["send_to_user"] * 2
     assert world.platform.looks == 2  # Before it was sent, and after.
 

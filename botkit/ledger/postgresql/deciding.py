@@ -201,7 +201,7 @@ def _of_row(
     if (shard := shard_of(item.conversation_id)) != one.shard:
         # Whoever owns the conversation next has to find the message with it.
         decided.rows.moved.append((row, shard))
-    in_doubt = row in tried and tried.is_first(item.conversation_id, decided.passed_on.values())
+    in_doubt = tried.doubt_of(row, item.conversation_id, decided.passed_on.values()) if tried else ""
     item = replace(item, id=row * 2, in_doubt=in_doubt)
     decided.passed_on[row] = PassedOn(item, (one.input.conversation_id.user_id, *one.input.aliases))
     return (replace(first, items=(item,)),)

@@ -23,7 +23,6 @@ from botkit.ledger.postgresql.listener import Listener
 from botkit.ledger.postgresql.owner import Owner
 from botkit.ledger.postgresql.readers import Readers
 from botkit.ledger.postgresql.server import prepare
-from botkit.ledger.postgresql.shards import shard_of
 from botkit.ledger.receipts import FutureReceipt, Receipt
 
 _SUBMITTED = get_args(SubmittedEvent)
@@ -78,8 +77,8 @@ class PostgresLedger:
         self._door.start()
 
     def leave_in_doubt(self, effects: Mapping[int, ConversationId] | None = None) -> None:
-        """See `interface.Ledger.leave_in_doubt`: the next owner looks at all of their shards."""
-        self._owner.leave_in_doubt(None if effects is None else {shard_of(one) for one in effects.values()})
+        """See `interface.Ledger.leave_in_doubt`."""
+        self._owner.leave_in_doubt(effects)
 
     def close(self) -> None:
         """See `interface.Ledger.close`. The shards are free for other processes at once."""

@@ -172,9 +172,12 @@ class Owner:
         """Whether commits succeed."""
         return self._thread.is_alive() and self.working and self._telling.works
 
-    def leave_in_doubt(self, shards: Set[int] | None) -> None:
-        """Those of these shards that are given up next count as not given up cleanly; None: whichever they are."""
-        self._own.left_in_doubt |= shards if shards is not None else self._own.shards
+    def leave_in_doubt(self, effects: Mapping[int, ConversationId] | None) -> None:
+        """See `interface.Ledger.leave_in_doubt`."""
+        if effects is None:
+            self._own.leave_unclean(self._own.shards)
+        else:
+            self._own.leave_attempted([(item_id, shard_of(one)) for item_id, one in effects.items()])
 
     def close(self) -> None:
         """Commit what is queued, give up the shards, and stop."""
@@ -310,10 +313,11 @@ class Owner:
         self._deciding.last_rank = max(self._deciding.last_rank, gained.last_rank)
         self.depth += len(gained.items)
         left_behind = {number for number, clean in shards.items() if not clean}
-        items = gained.items
+        attempted = self._own.take_attempted(connection, numbers)
+        self._tried.were_attempted({item_id // 2 for item_id in attempted if not item_id % 2})
+        theirs = [item for item in gained.items if shard_of(item.conversation_id) in left_behind]
+        items = marked(gained.items, perhaps=may_have_been_sent(theirs), attempted=attempted)
         if left_behind:
-            theirs = [item for item in items if shard_of(item.conversation_id) in left_behind]
-            items = marked(items, may_have_been_sent(theirs))
             self._tried.may_be(reading.undecided(connection, sorted(left_behind)), behind=theirs)
             keep()
         self._own.add(numbers)
@@ -341,7 +345,7 @@ class Owner:
             finally:
                 self._leaving = frozenset()
             if not stopped.done():
-                self.leave_in_doubt(shards)
+                self._own.leave_unclean(shards)
         self._own.release(connection, shards)
         self._forget(shards)
         self._recount(connection)

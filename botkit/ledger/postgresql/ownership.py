@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection
 from botkit.ledger.postgresql.queries import SQL
@@ -34,6 +35,8 @@ SESSION: dict[str, str | int] = {
 FORMAT = 1
 """The format of what an owner writes in columns that only programs read: states, effects, inputs. It grows when a version writes
 what the one before cannot read; fields that the one before ignores are no new format."""
+_ATTEMPTED = "attempted "
+"""The beginning of the names of notes about shards."""
 LOCK = 0x426F744B
 """The class of the advisory locks: "BotK"."""
 
@@ -49,8 +52,10 @@ class Ownership:
     def __init__(self, member: str) -> None:
         self._member = member
         self.shards: frozenset[int] = frozenset()
-        self.left_in_doubt: frozenset[int] = frozenset()
+        self._unclean: frozenset[int] = frozenset()
         """Shards that are not given up cleanly when they are given up next."""
+        self._attempted: dict[int, set[int]] = {}
+        """By shard: effects whose attempts had no answer, which the next owner has to know."""
         self._heard = -math.inf
         self._session_lives = False
         self._connected = 0.0
@@ -146,13 +151,32 @@ class Ownership:
         """Shards whose conversations are in memory now."""
         self.shards |= frozenset(shards)
 
+    def leave_unclean(self, shards: Set[int]) -> None:
+        """It is not known what was attempted in these shards when they are given up next."""
+        self._unclean |= shards
+
+    def leave_attempted(self, effects: Iterable[tuple[int, int]]) -> None:
+        """These effects, each with its shard, had no answer: the next owner has to know."""
+        for item_id, shard in effects:
+            self._attempted.setdefault(shard, set()).add(item_id)
+
     def release(self, connection: Connection, shards: set[int]) -> None:
         """Give up shards in which nothing is attempted any more."""
         self.shards -= shards
-        if clean := shards - self.left_in_doubt:
+        if noted := sorted(shards & self._attempted.keys()):
+            names = [f"{_ATTEMPTED}{shard}" for shard in noted]
+            ids = [json.dumps(sorted(self._attempted.pop(shard))) for shard in noted]
+            connection.execute(SQL["note_attempted"], (names, ids))
+        if clean := shards - self._unclean:
             connection.execute(SQL["leave_clean"], (sorted(clean),))
         connection.execute(SQL["release"], {"shards": sorted(shards), "lock": LOCK})
-        self.left_in_doubt -= shards
+        self._unclean -= shards
+
+    def take_attempted(self, connection: Connection, shards: Sequence[int]) -> set[int]:
+        """The effects whose attempts had no answer when these shards were given up."""
+        names = [f"{_ATTEMPTED}{shard}" for shard in shards]
+        notes = connection.execute(SQL["take_attempted"], (names,)).fetchall()
+        return {item_id for (ids,) in notes for item_id in json.loads(ids)}
 
     def disconnected(self) -> None:
         """The session has ended, and with it the locks; nothing may be attempted until there is another. From any thread."""

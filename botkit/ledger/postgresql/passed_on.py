@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import USER_LANE
-from botkit.ledger.interface import OutboxItem
+from botkit.ledger.interface import InDoubt, OutboxItem
 
 MAX_TRIED = 1_000
 """Max users of a bot to whom a process may have been passing messages on. Thousands that wait were never tried."""
@@ -113,6 +113,7 @@ class PerhapsTried:
 
     def __init__(self) -> None:
         self._rows: set[int] = set()
+        self._attempted: set[int] = set()
         self._past: set[ConversationId] = set()
         """Conversations whose first one is known."""
         self._of_bots: Counter[str] = Counter()
@@ -120,8 +121,16 @@ class PerhapsTried:
     def __bool__(self) -> bool:
         return bool(self._rows)
 
-    def __contains__(self, row: object) -> bool:
-        return row in self._rows
+    def were_attempted(self, rows: Set[int]) -> None:
+        """A process that stopped in good order had attempted these, and had no answer."""
+        self._rows |= rows
+        self._attempted |= rows
+
+    def doubt_of(self, row: int, conversation_id: ConversationId, before: Iterable[PassedOn]) -> InDoubt:
+        """Whether a row may have been passed on. `before`: of the same commit."""
+        if row in self._attempted:
+            return "attempted"
+        return "perhaps" if row in self._rows and self.is_first(conversation_id, before) else ""
 
     def may_be(self, rows: Set[int], *, behind: Iterable[OutboxItem]) -> None:
         """A killed process had these rows, behind these effects."""
@@ -144,6 +153,7 @@ class PerhapsTried:
                 self._of_bots[one.bot_id] += one not in self._past
                 self._past.add(one)
             self._rows.discard(row)
+            self._attempted.discard(row)
         if not self._rows:
             self._past.clear()
             self._of_bots.clear()

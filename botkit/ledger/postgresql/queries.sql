@@ -215,6 +215,13 @@ ON CONFLICT (shard) DO UPDATE SET owner = excluded.owner, clean = false, format 
 -- name: leave_clean
 UPDATE shards SET clean = true WHERE shard = ANY (%s::int[])
 
+-- name: note_attempted
+INSERT INTO meta (name, value) SELECT * FROM unnest(%s::text[], %s::text[])
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: take_attempted
+DELETE FROM meta WHERE name = ANY (%s::text[]) RETURNING value
+
 -- name: block
 SELECT nextval('outbox_blocks')
 
@@ -382,7 +389,7 @@ LOCK TABLE meta, inbox, inputs, outbox, conversations, live_names, payloads, sto
 SELECT count(*) FILTER (WHERE rank IS NULL AND NOT failed), count(*) FILTER (WHERE failed) FROM inputs
 
 -- name: unclean_shards
-SELECT count(*) FROM shards WHERE NOT clean
+SELECT (SELECT count(*) FROM shards WHERE NOT clean) + (SELECT count(*) FROM meta WHERE starts_with(name, 'attempted '))
 
 -- name: mark_shards
 INSERT INTO shards (shard, owner, clean) SELECT shard, 'botkit store copy', %(clean)s FROM unnest(%(shards)s::int[]) AS shard

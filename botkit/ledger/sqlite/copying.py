@@ -38,7 +38,8 @@ class SqliteSource:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self.clean = connection.execute(SQL["stopped"]).fetchone() != ("no",)
+        in_doubt = connection.execute(SQL["in_doubt"]).fetchone() not in (None, ("[]",))
+        self.clean = connection.execute(SQL["stopped"]).fetchone() != ("no",) and not in_doubt
 
     def counts(self) -> Mapping[Table, int]:
         return _counts(self._connection)

@@ -80,8 +80,8 @@ class SqliteLedger:
         self.file = file_of(url)
         self.depth = 0
         """The number of effects in the outbox."""
-        self._in_doubt: Container[int] | None = ()
-        """The effects that the former process may have carried out; None if it was killed."""
+        self._attempted: Container[int] | None = ()
+        """The effects whose attempts had no answer when the former process stopped; None if it was killed."""
         self._last_of_former = 0
         self._leaves_in_doubt: set[int] | None = set()
         self._decide = decide
@@ -113,7 +113,7 @@ class SqliteLedger:
             raise LedgerError(f"the store {self.file} cannot be created ({error.strerror})") from error
         try:
             store = self._store = Store(self.file)
-            self._in_doubt = store.mark_started()
+            self._attempted = store.mark_started()
             self._remembered = Remembered(store.remembered())
             self.depth = store.depth()
             self._last_of_former = store.last_id()
@@ -225,10 +225,10 @@ class SqliteLedger:
     def undelivered(self) -> Sequence[OutboxItem]:
         """See `interface.Ledger.undelivered`."""
         items = self._opened().undelivered()
-        in_doubt = self._in_doubt
-        if in_doubt is None:
-            in_doubt = may_have_been_sent([item for item in items if item.id <= self._last_of_former])
-        return marked(items, in_doubt) if in_doubt else items
+        if self._attempted is not None:
+            return marked(items, attempted=self._attempted)
+        former = [item for item in items if item.id <= self._last_of_former]
+        return marked(items, perhaps=may_have_been_sent(former))
 
     def hook_of(self, item_id: int) -> HookBody | None:
         """See `interface.Ledger.hook_of`."""

@@ -426,7 +426,8 @@ class Delivery:
 
     def _remember_doubt(self, item: OutboxItem, progress: Progress) -> None:
         if item.in_doubt and progress.doubt is None and is_noticed_twice(item.effect):
-            progress.doubt = self.doubts.of_former_process()
+            silent_seconds = self.performer.platform_seconds(item)
+            progress.doubt = self.doubts.of_former_process(item, silent_seconds=silent_seconds)
 
     def _note_doubt(self, item: OutboxItem, progress: Progress, error: CallError) -> None:
         """The failed attempt may have been carried out. A platform that was too slow gets more time for the next one."""

@@ -62,6 +62,8 @@ class Doubt:
     """Until then, a history that cannot be read is asked again."""
     before: int | None = None
     """How often the same message stood in the history before."""
+    silent: bool = False
+    """The platform has kept an attempt waiting, so nobody knows how long it may take over it: each repetition counts."""
     looks: int = 0
     counted: int = 0
     """The possible repetitions that are counted already."""
@@ -92,9 +94,10 @@ class Doubts:
     _asking: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_MAX_ASKING))
     _refused_until: dict[str, float] = field(init=False, default_factory=dict)
 
-    def of_former_process(self) -> Doubt:
-        """Of an effect that a process which was killed may have carried out."""
-        return Doubt(readable_until=self.clock.now() + READABLE_SECONDS)
+    def of_former_process(self, item: OutboxItem, *, silent_seconds: float) -> Doubt:
+        """Of an effect that a former process may have carried out. `silent_seconds`: as in `again`, if it was attempted."""
+        now, waits = self.clock.now(), silent_seconds if item.in_doubt == "attempted" else 0.0
+        return Doubt(silent=waits > 0, settles_at=now + waits, readable_until=now + waits + READABLE_SECONDS)
 
     def again(self, item: OutboxItem, doubt: Doubt | None, *, silent_seconds: float) -> Doubt:
         """An attempt has failed, and may have arrived.
@@ -109,6 +112,7 @@ class Doubts:
         else:
             doubt.attempts += 1
             doubt.counts = False
+        doubt.silent = doubt.silent or silent_seconds > 0
         doubt.settles_at = self.clock.now() + max(LAG_SECONDS, silent_seconds)
         doubt.readable_until = doubt.settles_at + READABLE_SECONDS
         doubt.looks = 0
@@ -128,7 +132,9 @@ class Doubts:
         if found > doubt.before:
             self._count(item, doubt, max(doubt.attempts, found - doubt.before) - 1)
             return Verdict.ARRIVED
-        return Verdict.LATER if now < doubt.settles_at else self._repeat(item, doubt, unsure=doubt.before > 0)
+        if now < doubt.settles_at:
+            return Verdict.LATER
+        return self._repeat(item, doubt, unsure=doubt.silent or doubt.before > 0)
 
     async def repeated(self, item: OutboxItem, doubt: Doubt, breaker: CircuitBreaker) -> None:
         """A repetition was accepted: count it, unless it is counted already or the message stands in the history once."""
