@@ -74,4 +74,4 @@ def _crash(all_of_them: _Sum, lives: Lives, where: str) -> None:
         lives.life.end()
     all_of_them.conversations += 1
     all_of_them.crashes += lives.crashes
-    all_of_them.counted += lives.possible_duplicates
+    all_of_them.counted += int(lives.possible_duplicates)
