@@ -37,6 +37,7 @@ _LONGEST_FIRST = (
     "cli/test_serve",
     "faults/test_kill_live_chat",
     "faults/test_workers",
+    "hostile",
     "scenarios/test_demo_check",
     "faults",
     "properties",
