@@ -50,7 +50,7 @@ ERRORS = """
     ConfigurationError Problem UnusableValue
     HookRefused HookUnauthorized HookNotFound HookTooLarge HookNotJson HookInvalid BodyIncomplete TooManyBodies
     LedgerError LedgerBusy LedgerClosed LeaderLost LedgerUnusable
-    CallError Unreachable ServerTrouble RateLimited CallRefused MessageWithheld MessageTooLong FileUnavailable
+    CallError CallBroken Unreachable ServerTrouble RateLimited CallRefused MessageWithheld MessageTooLong FileUnavailable
     AccessExpired ConversationClosed NewSessionRequired BadReply HostNotAllowed NotAuthorized AgentsUnavailable
     SdkError HandlerTooLate HandlerTimeout InvalidHandlerResult KitTesterMisused SettingInvalid
     WrongThread UserNotReachable NothingToAnswer NotConfigured TemplateInvalid
