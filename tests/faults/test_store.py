@@ -134,7 +134,7 @@ def test_a_second_kit_on_the_same_store_says_so_and_takes_no_hooks(
     monkeypatch.setattr(leadership, "LOCK_TIMEOUT_SECONDS", 0.0)
     second = InProcess(configuration(tmp_path, stage), stage)
     try:
-        with pytest.raises(LedgerError, match=r"another process holds botkit\.db\.lock: run one BotKit per"):
+        with pytest.raises(LedgerError, match=r"another process holds botkit\.db: run one BotKit per"):
             second.start()
     finally:
         second.stop()
