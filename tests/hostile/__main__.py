@@ -92,7 +92,11 @@ async def _run(store: StoreName, chosen: argparse.Namespace) -> None:
 
 async def _faults(store: StoreName, chosen: argparse.Namespace) -> Sequence[Row]:
     """The rows of the faults. After one that leaves its house in no state to go on, there is a new house."""
-    wanted = [name for name in FAULTS[store] if not chosen.faults or name in chosen.faults]
+    wanted = [
+        name
+        for name in FAULTS[store]
+        if name not in chosen.without and (not chosen.faults or name in chosen.faults)
+    ]
     amounts = Amounts(chosen.kills, chosen.restarts, chosen.times, chosen.seconds, chosen.outage)
     rows: list[Row] = []
     while len(rows) < len(wanted):
@@ -139,6 +143,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__)
     parser.add_argument("--stores", nargs="*", choices=list(FAULTS), default=list(FAULTS))
     parser.add_argument("--faults", nargs="*", default=[], help="names of rows; all by default")
+    parser.add_argument("--without", nargs="*", default=[], help="names of rows to leave out")
     parser.add_argument("--conversations", type=int, default=300, help="two of three with an agent")
     parser.add_argument("--per-second", type=float, default=30.0, help="messages that users send")
     parser.add_argument("--kills", type=int, default=6)

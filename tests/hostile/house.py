@@ -26,7 +26,7 @@ from tests.postgresql import Server
 
 StoreName = Literal["SQLite", "PostgreSQL"]
 NAMES = ("one", "two", "three")
-SETTLE_SECONDS = 30.0
+SETTLE_SECONDS = 90.0
 
 
 @dataclass

@@ -16,7 +16,7 @@ from tests.hostile.owners import Term, shard_of_user
 
 WORST_SECONDS = 10.0
 STREAMS_SECONDS = 15.0
-CRASH_SECONDS = 20.0
+CRASH_SECONDS = 45.0
 MOST_PASSING = 30
 AWAKE_SECONDS = 2.0
 FROZEN_SECONDS = 9.0

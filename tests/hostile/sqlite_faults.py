@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from tests.hostile.house import House
 TROUBLE_SECONDS = 2.5
 REFUSES_SECONDS = 30.0
 _PAGE_BYTES = 4096
+Damage = Callable[[Path], None]
+"""Does harm to the database's file, or to its log beside it."""
+Fault = Callable[[House, Findings, Amounts], Awaitable[None]]
 
 
 async def full(house: House, found: Findings, amounts: Amounts) -> None:
@@ -64,34 +67,41 @@ def _locked(path: Path) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-async def damaged(house: House, found: Findings, amounts: Amounts) -> None:
+def damaged(*damages: Damage) -> Fault:
     """The files of a process that was killed are damaged: it says so and changes nothing, and goes on with what it had."""
+
+    async def fault(house: House, found: Findings, amounts: Amounts) -> None:
+        for damage in damages:
+            await _damaged(house, found, damage)
+
+    return fault
+
+
+async def _damaged(house: House, found: Findings, damage: Damage) -> None:
     member = house.members[0]
-    for number in range(max(len(_DAMAGES), amounts.times)):
-        await house.settled()
-        await member.kill(house.session)
-        kept = member.folder / "kept"
-        kept.mkdir()
-        for path in house.database.parent.glob("botkit.db*"):
-            shutil.copy(path, kept)
-        damage = _DAMAGES[number % len(_DAMAGES)]
-        if damage is not log_removed:
-            _copy_log(house.database)  # A damaged page that the log has too would do no harm.
-        damage(house.database)
-        found.injected += 1
-        left = house.database.read_bytes()
-        member.spawn()
-        await _refuses(house, found, damage.__name__)
-        if house.database.exists() and house.database.read_bytes() != left:
-            found.broken.append(f"{damage.__name__}: the damaged file was changed")
-        for path in house.database.parent.glob("botkit.db*"):
-            path.unlink()
-        for path in kept.iterdir():
-            shutil.copy(path, house.database.parent)
-        shutil.rmtree(kept)
-        member.spawn()
-        await member.ready(house.session)
-        await some_heard(house, found, time.time())
+    await house.settled()
+    await member.kill(house.session)
+    kept = member.folder / "kept"
+    kept.mkdir()
+    for path in house.database.parent.glob("botkit.db*"):
+        shutil.copy(path, kept)
+    if damage is not log_removed:
+        _copy_log(house.database)  # A damaged page that the log has too would do no harm.
+    damage(house.database)
+    found.injected += 1
+    left = house.database.read_bytes()
+    member.spawn()
+    await _refuses(house, found, damage.__name__)
+    if house.database.exists() and house.database.read_bytes() != left:
+        found.broken.append(f"{damage.__name__}: the damaged file was changed")
+    for path in house.database.parent.glob("botkit.db*"):
+        path.unlink()
+    for path in kept.iterdir():
+        shutil.copy(path, house.database.parent)
+    shutil.rmtree(kept)
+    member.spawn()
+    await member.ready(house.session)
+    await some_heard(house, found, time.time())
 
 
 def _copy_log(path: Path) -> None:
@@ -129,6 +139,3 @@ def cut_short(path: Path) -> None:
 def log_removed(path: Path) -> None:
     """The write-ahead log is gone, and with it what was acknowledged last."""
     path.with_name(path.name + "-wal").unlink()
-
-
-_DAMAGES: tuple[Callable[[Path], None], ...] = (header_overwritten, cut_short, log_removed)
