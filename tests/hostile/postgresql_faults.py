@@ -84,7 +84,7 @@ async def restarts(house: House, found: Findings, amounts: Amounts) -> None:
         await house.settled()
     found.within("the first effects after a restart", found.recoveries, AFTER_RESTART_SECONDS)
     if deposed := moves_since(await asyncio.to_thread(house.owners.terms), began):
-        found.broken.append(f"{len(deposed)} shards have moved: {deposed[:3]}")
+        found.late.append(f"{len(deposed)} shards have moved: {deposed[:3]}")
 
 
 async def read_only(house: House, found: Findings, amounts: Amounts) -> None:
