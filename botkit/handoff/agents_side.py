@@ -27,7 +27,16 @@ from botkit.handoff.conversation import (
     Phase,
     TimerName,
 )
-from botkit.handoff.decision import Decision, arm, cancel, hand_to_agent, stop_typing, tell, with_session
+from botkit.handoff.decision import (
+    Decision,
+    arm,
+    cancel,
+    hand_to_agent,
+    is_recent,
+    stop_typing,
+    tell,
+    with_session,
+)
 from botkit.handoff.effects import CountMetric, Effect, EventToUser, SendToUser, TypingToUser
 from botkit.handoff.ending import end
 from botkit.handoff.events import Content
@@ -91,7 +100,7 @@ def _organization_wrote(
     A message of ours that arrives after the end of the session opens it once more, and the organisation repeats itself.
     """
     words = event.content.text[:_REMEMBERED_TEXT]
-    soon = event.at - session.automated_at <= REASON_BEFORE.total_seconds()
+    soon = is_recent(session.automated_at, event.at, REASON_BEFORE.total_seconds())
     # A longer one, or one with links or options, may differ in what is not remembered.
     repeated = soon and words == session.automated_text and event.content == Content(text=words)
     session = replace(
@@ -124,7 +133,7 @@ def typing(conversation: Conversation, session: AgentSession, event: events.Agen
     shown_until = next((timer.due for timer in session.timers if timer.name == name), event.at)
     if shown_until - event.at > event.holds_seconds / 2:
         return Decision(conversation)
-    session, timer = arm(session, name, event.at + event.holds_seconds)
+    session, timer = arm(session, name, event.at, event.holds_seconds)
     return with_session(conversation, session, timer, TypingToUser(session.events_url, started=True))
 
 
@@ -150,7 +159,7 @@ def _check_again(session: AgentSession, at: Instant) -> tuple[AgentSession, list
     if not any(timer.name in (TimerName.SETTLE, TimerName.GRACE) for timer in session.timers):
         return session, []
     session, effects = cancel(session, TimerName.GRACE)
-    session, settle = arm(session, TimerName.SETTLE, at + SETTLE_FOR.total_seconds())
+    session, settle = arm(session, TimerName.SETTLE, at, SETTLE_FOR.total_seconds())
     return session, [*effects, settle]
 
 
@@ -211,7 +220,7 @@ def left(
         return replace(moved, effects=(*timers, *hide, *moved.effects))
     if session.inactive:
         return with_session(conversation, session, *timers, *hide)
-    session, settle = arm(session, TimerName.SETTLE, event.at + SETTLE_FOR.total_seconds())
+    session, settle = arm(session, TimerName.SETTLE, event.at, SETTLE_FOR.total_seconds())
     return with_session(conversation, session, *timers, *hide, settle)
 
 
@@ -294,7 +303,7 @@ def unrouted(
 
 def gave_reason(session: AgentSession, at: Instant) -> bool:
     """Whether the organisation's last words are the reason for an end at this time, and not a greeting."""
-    if not 0 <= at - session.automated_at <= REASON_BEFORE.total_seconds():
+    if not is_recent(session.automated_at, at, REASON_BEFORE.total_seconds()):
         return False
     return not session.queued or session.automated_at - session.opened_at > GREETING_WITHIN.total_seconds()
 
@@ -302,6 +311,6 @@ def gave_reason(session: AgentSession, at: Instant) -> bool:
 def _transferred(rules: Rules, conversation: Conversation, session: AgentSession, at: Instant) -> Decision:
     session, timers = cancel(session, TimerName.SETTLE, TimerName.GRACE)
     session = replace(session, transferring=True, inactive=False, doubt="")
-    session, accept = arm(session, TimerName.ACCEPT, at + rules.accept_timeout_seconds)
+    session, accept = arm(session, TimerName.ACCEPT, at, rules.accept_timeout_seconds)
     told: list[Effect] = tell(rules, session, "agentLeftMessage", agent=session.last_agent)
     return with_session(conversation, session, *timers, *told, accept, CountMetric("transferred"))

@@ -104,6 +104,8 @@ class Timer(Record, frozen=True):
 
     name: str
     due: Instant
+    seconds: float = 0.0
+    """How long after it was armed, whatever the clock says then; 0 if that was not noted."""
 
 
 class Access(Record, frozen=True):
@@ -215,6 +217,8 @@ class DeferredHook(Record, frozen=True):
     request_id: str
     due: Instant
     otherwise: str = ""
+    seconds: float = 0.0
+    """As in `Timer`."""
 
     _hidden = frozenset({"otherwise"})
 

@@ -55,11 +55,19 @@ def message_id(session_id: str, *parts: object) -> str:
     return str(uuid.UUID(bytes=digest, version=4))
 
 
-def arm(session: AgentSession, name: str, due: float) -> tuple[AgentSession, ArmTimer]:
-    """Arm a timer, or move it."""
-    timer = Timer(name, Instant(due))
+def arm(session: AgentSession, name: str, at: Instant, seconds: float) -> tuple[AgentSession, ArmTimer]:
+    """Arm a timer to fire so many seconds later, or move it."""
+    timer = Timer(name, Instant(at + seconds), seconds)
     others = tuple(one for one in session.timers if one.name != name)
-    return replace(session, timers=(*others, timer)), ArmTimer(session.id, name, timer.due)
+    return replace(session, timers=(*others, timer)), ArmTimer(session.id, name, timer.due, seconds)
+
+
+def is_recent(since: float, at: Instant, seconds: float) -> bool:
+    """Whether less than so many seconds lie between the two.
+
+    What seems to lie further in the future was noted before the clock was set back, and nobody knows how long ago.
+    """
+    return abs(at - since) < seconds
 
 
 def cancel(session: AgentSession, *names: str) -> tuple[AgentSession, list[Effect]]:

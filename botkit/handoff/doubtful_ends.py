@@ -45,7 +45,7 @@ def routing_failed(
         session = replace(session, transferring=False)
         if session.agents:
             return with_session(conversation, session, reason)
-        session, settle = arm(session, TimerName.SETTLE, event.at + agents_side.SETTLE_FOR.total_seconds())
+        session, settle = arm(session, TimerName.SETTLE, event.at, agents_side.SETTLE_FOR.total_seconds())
         return with_session(conversation, session, settle, reason)
     if event.final or session.access is None or session.alternatives:
         decision = unrouted(rules, conversation, session, event.at)
@@ -75,7 +75,7 @@ def status_reported(
         return with_session(conversation, session, *timers)
     if event.status == "waiting":
         return _after(timers, searching(rules, conversation, session, event.at))
-    session, settle = arm(session, TimerName.SETTLE, event.at + agents_side.SETTLE_FOR.total_seconds())
+    session, settle = arm(session, TimerName.SETTLE, event.at, agents_side.SETTLE_FOR.total_seconds())
     return with_session(conversation, session, *timers, settle)
 
 
@@ -107,13 +107,13 @@ def routing_known(
         if any(timer.name == TimerName.GRACE for timer in session.timers):
             give_up = unrouted if session.doubt == Doubt.UNROUTED else ended
             return give_up(rules, conversation, session, event.at)
-        session, again = arm(session, TimerName.GRACE, event.at + rules.transfer_grace_seconds)
+        session, again = arm(session, TimerName.GRACE, event.at, rules.transfer_grace_seconds)
         return with_session(conversation, session, again)
     session, timers = _settled(session) if session.doubt else (session, [])
     if absent and event.status == "searching":
         return _after(timers, searching(rules, conversation, session, event.at))
     if absent:
-        session, again = arm(session, TimerName.SETTLE, event.at + rules.transfer_grace_seconds)
+        session, again = arm(session, TimerName.SETTLE, event.at, rules.transfer_grace_seconds)
         timers.append(again)
     return with_session(conversation, session, *timers)
 
@@ -123,7 +123,7 @@ def _ask_soon(conversation: Conversation, session: AgentSession, doubt: Doubt, a
     session = replace(session, doubt=doubt, reason_given=reason_given)
     if any(timer.name in (TimerName.SETTLE, TimerName.GRACE) for timer in session.timers):
         return with_session(conversation, session)
-    session, settle = arm(session, TimerName.SETTLE, at + agents_side.SETTLE_FOR.total_seconds())
+    session, settle = arm(session, TimerName.SETTLE, at, agents_side.SETTLE_FOR.total_seconds())
     return with_session(conversation, session, settle)
 
 

@@ -229,11 +229,12 @@ class CallHandlers(Record, frozen=True):
 
 
 class ArmTimer(Record, frozen=True):
-    """Schedule a timer of the session's state for `due`."""
+    """Schedule a timer of the session's state, so many seconds after the commit. `due` identifies it."""
 
     session_id: str
     name: str
     due: Instant
+    seconds: float
 
 
 class CancelTimer(Record, frozen=True):

@@ -29,10 +29,10 @@ def wait_for_user(session: AgentSession, at: Instant) -> tuple[AgentSession, lis
     """An agent wrote: start the user's time."""
     effects: list[Effect] = []
     if session.idle_warning_seconds > 0:
-        session, warning = arm(session, TimerName.IDLE_WARNING, at + session.idle_warning_seconds)
+        session, warning = arm(session, TimerName.IDLE_WARNING, at, session.idle_warning_seconds)
         effects.append(warning)
     if session.idle_timeout_seconds > 0:
-        session, last = arm(session, TimerName.IDLE_END, at + session.idle_timeout_seconds)
+        session, last = arm(session, TimerName.IDLE_END, at, session.idle_timeout_seconds)
         effects.append(last)
     return session, effects
 

@@ -156,7 +156,7 @@ def access_granted(
         return with_session(conversation, session, start, *sends)
     # A little before the token expires, so that the agents' side can still be told of the end.
     margin = min(EXPIRY_MARGIN_SECONDS, max(0.0, event.expires_at - event.at) / 4)
-    session, expiry = arm(session, TimerName.EXPIRY, event.expires_at - margin)
+    session, expiry = arm(session, TimerName.EXPIRY, event.at, event.expires_at - margin - event.at)
     return with_session(conversation, session, start, *sends, expiry)
 
 
@@ -240,8 +240,8 @@ def _again(rules: Rules, session: AgentSession, messages: tuple[HeldMessage, ...
 
 
 def _open(rules: Rules, session: AgentSession, at: Instant) -> tuple[AgentSession, list[Effect]]:
-    session, accept = arm(session, TimerName.ACCEPT, at + rules.accept_timeout_seconds)
-    session, extend = arm(session, TimerName.EXTEND, at + rules.extend_every_seconds)
+    session, accept = arm(session, TimerName.ACCEPT, at, rules.accept_timeout_seconds)
+    session, extend = arm(session, TimerName.EXTEND, at, rules.extend_every_seconds)
     deadline = rules.fallback_after_seconds if session.alternatives else None
     return session, [
         OpenAccess(session.id, session.system, session.platform_session_id, deadline),

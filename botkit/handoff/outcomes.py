@@ -7,7 +7,7 @@ from functools import partial
 from msgspec.structs import replace
 
 from botkit.handoff import agents_side, events, files, idle
-from botkit.handoff.conversation import AgentSession, Conversation, Phase, Timer, TimerName
+from botkit.handoff.conversation import AgentSession, Conversation, Phase, TimerName
 from botkit.handoff.decision import Decision, arm, with_session, without
 from botkit.handoff.effects import AskRouting, ExtendRequest
 from botkit.handoff.ending import EndMessage, end, give_back
@@ -41,7 +41,7 @@ def message_accepted(
         sent_count=session.sent_count + len(accepted),
     )
     if session.inactive and session.phase is Phase.ABSENT and not _is_armed(session, TimerName.ACCEPT):
-        session, accept = arm(session, TimerName.ACCEPT, event.at + rules.accept_timeout_seconds)
+        session, accept = arm(session, TimerName.ACCEPT, event.at, rules.accept_timeout_seconds)
         return with_session(conversation, session, accept)
     return with_session(conversation, session)
 
@@ -93,7 +93,7 @@ def timer_fired(
     rules: Rules, conversation: Conversation, session: AgentSession, event: events.TimerFired
 ) -> Decision:
     """A timer fired. It counts only if the state still has it with this due time."""
-    if Timer(event.name, event.due) not in session.timers:
+    if not any(one.name == event.name and one.due == event.due for one in session.timers):
         return Decision(conversation)
     rest = replace(session, timers=tuple(timer for timer in session.timers if timer.name != event.name))
     give_up = partial(end, rules, conversation, rest, event.at, give_up_pending=True)
@@ -103,7 +103,7 @@ def timer_fired(
         case TimerName.EXPIRY:
             return give_up(why=events.LossReason.EXPIRED, words="sessionExpiredMessage")
         case TimerName.EXTEND:
-            rest, again = arm(rest, TimerName.EXTEND, event.at + rules.extend_every_seconds)
+            rest, again = arm(rest, TimerName.EXTEND, event.at, rules.extend_every_seconds)
             return with_session(conversation, rest, ExtendRequest(), again)
         case TimerName.IDLE_WARNING:
             return idle.warn(rules, conversation, rest)

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from botkit.handoff import effects, events, files, idle, opening, platform_session
 from botkit.handoff.conversation import AgentSession, Conversation, HeldMessage, Phase
-from botkit.handoff.decision import Decision, hand_to_agent, message_id, say, with_session
+from botkit.handoff.decision import Decision, hand_to_agent, is_recent, message_id, say, with_session
 from botkit.handoff.end_words import is_end_word
 from botkit.handoff.ending import end, give_back
 from botkit.handoff.rules import Rules
@@ -150,7 +150,7 @@ def _lost_session(rules: Rules, conversation: Conversation, event: events.UserMe
     Right after an end the flag is only outdated, and the user has been told already.
     """
     ended_at = conversation.ended_at
-    if ended_at is not None and event.at - ended_at <= STALE_FLAG_SECONDS:
+    if ended_at is not None and is_recent(ended_at, event.at, STALE_FLAG_SECONDS):
         return Decision(conversation, (effects.ClearAgentSession(), effects.PassToBot()))
     text = rules.responses.text("conversationClosedMessage", rules.default_language)
     remembered = replace(conversation, ended_at=event.at)
@@ -172,7 +172,7 @@ def _flag_lags(session: AgentSession, event: events.UserMessage) -> bool:
         and event.request_number < session.opening_request
     )
     known = session.flagged or session.accepted
-    return overtaken or (not known and event.at - session.opened_at < FLAG_LAG_SECONDS)
+    return overtaken or (not known and is_recent(session.opened_at, event.at, FLAG_LAG_SECONDS))
 
 
 def _closes(rules: Rules, session: AgentSession, event: events.BotMessage) -> bool:
@@ -192,7 +192,7 @@ def _closes(rules: Rules, session: AgentSession, event: events.BotMessage) -> bo
         if number <= opening:
             return False
         settled_after = FLAG_LAG_SECONDS
-    return session.flagged or (session.accepted and event.at - session.opened_at >= settled_after)
+    return session.flagged or (session.accepted and not is_recent(session.opened_at, event.at, settled_after))
 
 
 def _too_much(session: AgentSession, messages: tuple[HeldMessage, ...]) -> bool:

@@ -30,9 +30,9 @@ def deferred(conversation: Conversation, event: HookDeferred) -> Decision:
     """on_webhook, answered with 202: the answer follows. A request that reaches several nodes is deferred at each."""
     if conversation.deferred is not None:
         return Decision(conversation)
-    hook = DeferredHook(event.request_id, event.due, event.otherwise)
+    hook = DeferredHook(event.request_id, event.due, event.otherwise, event.due - event.at)
     waiting = replace(conversation, deferred=hook, ended_at=None)
-    timer = ArmTimer(timer_of(hook), TimerName.WEBHOOK, event.due)
+    timer = ArmTimer(timer_of(hook), TimerName.WEBHOOK, event.due, hook.seconds)
     return Decision(waiting, (timer, CountMetric("webhook_deferred")))
 
 

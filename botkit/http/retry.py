@@ -40,13 +40,12 @@ class Backoff:
         return self.ceiling(failures) * chance
 
     def next_attempt_in(
-        self, failures: int, *, chance: float, retry_after: float | None, since: float, now: float
+        self, failures: int, *, chance: float, retry_after: float | None, left: float
     ) -> float | None:
-        """The wait before the next attempt of a call that was first made at `since`; None to give it up.
+        """The wait before the next attempt of a call whose deadline is in `left` seconds; None to give it up.
 
         A server's Retry-After is obeyed, but never past the deadline: the last attempt is made then.
         """
-        left = since + self.give_up_after - now
         if left <= 0:
             return None
         wait = self.delay(failures, chance=chance)

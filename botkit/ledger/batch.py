@@ -12,6 +12,7 @@ from typing import TypeGuard, TypeVar, cast
 import msgspec
 from msgspec.structs import replace
 
+from botkit.boottime import boottime
 from botkit.handoff import effects
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
@@ -70,6 +71,7 @@ class Batch:
         self.payloads: dict[ConversationId, tuple[HookBody, Instant]] = {}
         """The payloads that became the newest of their conversation."""
         self._decide = decide
+        self._decided_at = boottime()
         self._ids = ids
         self._staged = Staged(remembered)
 
@@ -161,7 +163,10 @@ class Batch:
             outbound = cast(effects.OutboundEffect, effect)
             addressed = addressed or kind in _ADDRESSED
             own = hook if kind in _CARRIES_HOOK else None
-            items.append(OutboxItem(next(self._ids), target, effects.lane(outbound), outbound, at, own))
+            lane = effects.lane(outbound)
+            items.append(
+                OutboxItem(next(self._ids), target, lane, outbound, at, own, decided_at=self._decided_at)
+            )
         encoded = [(item, *codec.effect_to_json(item.effect)) for item in items]
         committed = Committed(decision.conversation, tuple(items), tuple(local_effects))
         return _Prepared(target, committed, encoded, dropped, addressed, steps_of(before, event, decision))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Literal, Protocol
 
+from botkit.boottime import BootTime
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decide import Decision
 from botkit.handoff.effects import Effect, OutboundEffect
@@ -66,10 +67,11 @@ InDoubt = Literal["", "perhaps", "attempted"]
 that stopped in good order."""
 
 
-class OutboxItem(Record, frozen=True):
+class OutboxItem(Record, frozen=True, eq=False):
     """An effect in the outbox: stored and not yet done.
 
     Its id is unique among those that are not done. In a store of one process, ids grow in the order of the decisions.
+    `decided_at` is not stored, and does not count in comparisons.
     """
 
     id: int
@@ -80,6 +82,20 @@ class OutboxItem(Record, frozen=True):
     hook: HookBody | None = None
     in_doubt: InDoubt = ""
     """Whether a former process may have carried it out. That is not stored with it."""
+    decided_at: BootTime = BootTime(0.0)
+    """When this process decided on it; 0 if an earlier one or another did."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OutboxItem):
+            return NotImplemented
+        return _compared(self) == _compared(other)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+
+def _compared(item: OutboxItem) -> tuple[object, ...]:
+    return (item.id, item.conversation_id, item.lane, item.effect, item.created_at, item.hook, item.in_doubt)
 
 
 class Committed(Record, frozen=True):

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Protocol
+from typing import Final, Protocol
 
+from botkit.boottime import BootTime, boottime
 from botkit.handoff.conversation import Instant
+
+_PIECE_SECONDS: Final = 30.0
+"""The loop does not count the time in which the machine sleeps, so a long sleep looks at the clock this often."""
 
 
 class Clock(Protocol):
-    """The current time, and sleep."""
+    """The time of day, the time for durations, and sleep."""
 
     def now(self) -> Instant:
-        """Seconds since 1970."""
+        """Seconds since 1970, for what is stored, sent or shown. The machine's clock may be set at any time."""
+
+    def boottime(self) -> BootTime:
+        """Seconds that only go forward, for durations and deadlines; see `botkit.boottime`."""
 
     async def sleep(self, seconds: float) -> None:
         """Return `seconds` later."""
@@ -26,6 +33,14 @@ class SystemClock:
         """Seconds since 1970, from the machine."""
         return Instant(time.time())
 
+    def boottime(self) -> BootTime:
+        """Seconds since the machine was started."""
+        return boottime()
+
     async def sleep(self, seconds: float) -> None:
         """Return `seconds` later, on the running loop."""
+        end = boottime() + seconds
+        while seconds > _PIECE_SECONDS:
+            await asyncio.sleep(_PIECE_SECONDS)
+            seconds = end - boottime()
         await asyncio.sleep(seconds)

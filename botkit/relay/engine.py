@@ -26,7 +26,7 @@ from botkit.observability.tracebacks import where
 from botkit.observability.user_hashes import UserHashes
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
-from botkit.relay.heartbeat import Heartbeat
+from botkit.relay.heartbeat import BEAT_SECONDS, Heartbeat
 from botkit.relay.inbound.event_writer import AgentEventWriter
 from botkit.relay.inbound.poll import PollReceiver
 from botkit.relay.inbound.receipts import Receipts
@@ -45,7 +45,8 @@ from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import CallHandlers as HandlerCaller
 from botkit.relay.outbound.perform import Performer, no_handlers
 from botkit.relay.outbound.retry_policy import backoff_of
-from botkit.relay.timers import SWEEP_EVERY, Timers, new_schedule, sweep
+from botkit.relay.schedule import keep_up, new_schedule
+from botkit.relay.timers import SWEEP_EVERY, Timers, sweep
 
 _log = get_logger("botkit.relay")
 
@@ -81,12 +82,12 @@ class Engine:
             ledger=ledger, client=self._ledger_client, hashes=UserHashes(secrets), clock=clock
         )
         self._paths = StreamPaths(metrics)
-        self._heartbeat = Heartbeat()
+        self._heartbeat = Heartbeat(clock)
         self._leaving = Leaving()
         self._losing: set[asyncio.Task[Mapping[int, ConversationId]]] = set()
         self._connecting = asyncio.Semaphore(MAX_CONNECTING)
         self.schedule = new_schedule()
-        self.timers = Timers(self.schedule, self._ledger_client, clock)
+        self.timers = Timers(self.schedule, self._ledger_client, clock, self._heartbeat)
         self._receipts = Receipts(gateways, clock, ledger.may_act)
         self._receivers = Receivers(
             gateways=gateways,
@@ -94,7 +95,6 @@ class Engine:
             journal=self._journal,
             clock=clock,
             make=self._receiver,
-            heartbeat=self._heartbeat,
             metrics=metrics,
             on_committed=self._receipts.promise,
             before_end=self._receipts.flush,
@@ -137,9 +137,11 @@ class Engine:
             "interval",
             seconds=SWEEP_EVERY.total_seconds(),
             id="sweep",
-            args=(ledger, self._ledger_client, clock, keep),
+            args=(ledger, self._ledger_client, self._heartbeat, keep),
         )
         self.schedule.add_job(_each_minute, "interval", minutes=1, id="lines", args=(self._journal,))
+        self._heartbeat.beat()
+        self._beating = asyncio.create_task(self._beat())
 
     async def resume(self) -> None:
         """Resume the work of an earlier process: its undelivered effects, open conversations and timers.
@@ -244,6 +246,7 @@ class Engine:
     async def close(self, seconds: float) -> None:
         """Stop receiving, let attempts in progress finish for at most `seconds`, and stop."""
         self._ledger.leave_in_doubt(await self.lose(everything, seconds))
+        self._beating.cancel()
         self._receivers.close()
         self.lanes.close()
         self.schedule.shutdown(wait=False)
@@ -252,10 +255,19 @@ class Engine:
         await self._receipts.close()
         await self._ledger_client.close()
 
+    async def _beat(self) -> None:
+        """Look after everything that has a time, at every beat."""
+        while True:
+            await self._clock.sleep(BEAT_SECONDS)
+            if happened := self._heartbeat.beat():
+                keep_up(self.schedule, self._chance)
+            self.timers.look(anew=happened)
+            self._receivers.watch(self._clock.boottime())
+
     def _apply(self, conversation: Conversation, effect: Effect) -> None:
         match effect:
-            case ArmTimer(session_id, name, due):
-                self.timers.arm(conversation.id, session_id=session_id, name=name, due=due)
+            case ArmTimer(session_id, name, due, seconds):
+                self.timers.arm(conversation.id, session_id=session_id, name=name, due=due, seconds=seconds)
             case CancelTimer(session_id, name):
                 self.timers.cancel(session_id=session_id, name=name)
             case DropLane(session_id):

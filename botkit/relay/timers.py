@@ -9,22 +9,21 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
-import logging
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
-from apscheduler.executors.asyncio import AsyncIOExecutor
-from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from botkit.boottime import BootTime
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff import webhooks
-from botkit.handoff.conversation import Conversation, ConversationId, Instant, TimerName
+from botkit.handoff.conversation import Conversation, ConversationId, Instant, Timer, TimerName
 from botkit.handoff.events import TimerFired
 from botkit.ledger.interface import Input, Ledger
 from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
+from botkit.relay.heartbeat import Heartbeat
 from botkit.relay.leaving import Leaves
 from botkit.relay.ledger_client import LedgerClient
 
@@ -34,32 +33,23 @@ SWEEP_EVERY: Final = timedelta(minutes=10)
 KEEP: Final = timedelta(hours=6)
 """The age at which inbox keys and ended conversations are deleted. A hook or an entry is repeated within minutes, and thousands
 of messages a second are millions of rows an hour."""
-_LATEST: Final = 100_000_000_000.0
-"""The latest time of a timer (year 5138): `datetime` cannot represent every number that an agent system may ask for."""
+CATCH_UP_SECONDS: Final = 5.0
+"""After a start, and after this process stood still, no session is ended for what did not happen before its events were read."""
+_GIVES_UP: Final = frozenset({TimerName.ACCEPT, TimerName.EXPIRY, TimerName.IDLE_WARNING, TimerName.IDLE_END})
+_LONGEST: Final = 100 * 365 * 86_400.0
+"""Seconds. `datetime` cannot represent every number that an agent system may ask for."""
+_EARLY_SECONDS: Final = 0.001
+"""The scheduler goes by another clock, and may be early by its rounding."""
 _MAX_STALE: Final = 64
 """Max moved or cancelled timers in the queue, beside as many as are armed."""
 _MAX_ENDING: Final = 100
 """Max runs of the scheduler's job that have not ended. None of them waits, so there are two at most."""
 
 
-def new_schedule() -> AsyncIOScheduler:
-    """A scheduler for the running loop, not started yet. A late job still runs, once, and never in parallel with itself."""
-    # APScheduler warns if it skips a poll because the last one is still running, which is intended here.
-    logger = logging.getLogger("botkit.relay.schedule")
-    logger.setLevel(logging.ERROR)
-    return AsyncIOScheduler(
-        logger=logger,
-        timezone=UTC,
-        jobstores={"default": MemoryJobStore()},
-        executors={"default": AsyncIOExecutor()},
-        job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
-    )
-
-
 class _Armed(NamedTuple):
     """One armed timer; timers are ordered by `at`, then by the order in which they were armed."""
 
-    at: float
+    at: BootTime
     number: int
     conversation_id: ConversationId
     session_id: str
@@ -71,25 +61,29 @@ class Timers:
     """Arms and cancels timers; a due timer is submitted as `TimerFired`. Lives on one loop.
 
     The scheduler has one job, for the earliest timer: a job for each would cost 2 KB and 60 µs, for several timers of every
-    conversation, most of which are cancelled or moved before they are due.
+    conversation, most of which are cancelled or moved before they are due. It goes by the time of day, which may be set, so
+    every beat of the loop looks too.
     """
 
-    def __init__(self, schedule: AsyncIOScheduler, ledger: LedgerClient, clock: Clock) -> None:
+    def __init__(
+        self, schedule: AsyncIOScheduler, ledger: LedgerClient, clock: Clock, heartbeat: Heartbeat
+    ) -> None:
         self._schedule = schedule
         self._ledger = ledger
         self._clock = clock
+        self._heartbeat = heartbeat
         self._armed: dict[tuple[str, str], _Armed] = {}
         self._queue: list[_Armed] = []
         """A heap of the armed timers, and of some that were moved or cancelled since."""
         self._numbers = itertools.count()
-        self._planned: float | None = None
+        self._planned: BootTime | None = None
         """The time of the scheduler's job."""
         self._firing: set[asyncio.Task[None]] = set()
 
-    def at(self, *, session_id: str, name: str) -> Instant | None:
+    def at(self, *, session_id: str, name: str) -> BootTime | None:
         """When a timer fires; None if it is not armed."""
         armed = self._armed.get((session_id, name))
-        return None if armed is None else Instant(armed.at)
+        return None if armed is None else armed.at
 
     def arm(
         self,
@@ -98,17 +92,17 @@ class Timers:
         session_id: str,
         name: str,
         due: Instant,
-        at: Instant | None = None,
+        seconds: float,
     ) -> None:
-        """Set a timer of a session; arming the same name again moves it.
+        """Set a timer of a session to fire so many seconds from now; arming the same name again moves it.
 
-        It fires at `at`, by default at `due`, its time in the session's state. A time in the past fires at once.
+        `due` is its time in the session's state, which tells the rules that it is the current one.
         """
-        wanted = due if at is None else at
-        at_most = (
-            max(0.0, wanted) if wanted <= _LATEST else _LATEST
+        wait = (
+            max(0.0, seconds) if seconds <= _LONGEST else _LONGEST
         )  # Nor is NaN less: it would stop all timers.
-        armed = _Armed(at_most, next(self._numbers), conversation_id, session_id, name, due)
+        at = BootTime(self._clock.boottime() + wait)
+        armed = _Armed(at, next(self._numbers), conversation_id, session_id, name, due)
         self._armed[session_id, name] = armed
         heapq.heappush(self._queue, armed)
         if len(self._queue) > 2 * len(self._armed) + _MAX_STALE:
@@ -123,15 +117,22 @@ class Timers:
         """Arm the timers that were armed when the process ended."""
         hook = conversation.deferred
         if hook is not None:
-            self.arm(
-                conversation.id, session_id=webhooks.timer_of(hook), name=TimerName.WEBHOOK, due=hook.due
-            )
+            timer = Timer(TimerName.WEBHOOK, hook.due, hook.seconds)
+            self._arm_again(conversation.id, webhooks.timer_of(hook), timer)
         session = conversation.session
         if session is not None:
             for timer in session.timers:
-                # The requestId's remaining time is not known, so it is extended at once.
-                at = self._clock.now() if timer.name == TimerName.EXTEND else None
-                self.arm(conversation.id, session_id=session.id, name=timer.name, due=timer.due, at=at)
+                self._arm_again(conversation.id, session.id, timer)
+
+    def _arm_again(self, conversation_id: ConversationId, session_id: str, timer: Timer) -> None:
+        # The clock may have been set since: no timer waits for longer than it was armed for.
+        seconds = timer.due - self._clock.now()
+        seconds = min(seconds, timer.seconds) if timer.seconds > 0 else seconds
+        if timer.name == TimerName.EXTEND:
+            seconds = 0.0  # How long the requestId is still valid is not known.
+        elif timer.name in _GIVES_UP:
+            seconds = max(seconds, CATCH_UP_SECONDS)
+        self.arm(conversation_id, session_id=session_id, name=timer.name, due=timer.due, seconds=seconds)
 
     def lose(self, leaves: Leaves) -> None:
         """Forget the timers of these conversations; their next process arms them."""
@@ -145,30 +146,20 @@ class Timers:
             for task in late:
                 task.cancel()
 
-    def _plan(self) -> None:
-        """Have the scheduler call `_fire` at the earliest timer, unless it calls before then."""
-        while self._queue and not self._is_armed(self._queue[0]):
-            heapq.heappop(self._queue)
-        if not self._queue or (self._planned is not None and self._planned <= self._queue[0].at):
-            return
-        self._planned = self._queue[0].at
-        self._schedule.add_job(
-            self._fire,
-            "date",
-            run_date=datetime.fromtimestamp(self._planned, UTC),
-            id="timers",
-            replace_existing=True,
-            # It plans its next run itself, just before it ends: a limit would make the scheduler skip that one.
-            max_instances=_MAX_ENDING,
-        )
-
-    async def _fire(self) -> None:
-        """The scheduler's job: start to submit every due timer."""
-        until = max(self._clock.now(), self._planned or 0.0)
-        self._planned = None
-        while self._queue and self._queue[0].at <= until:
+    def look(self, *, anew: bool = False) -> None:
+        """Start to submit every due timer. `anew`: the scheduler's job may be planned for the wrong time of day."""
+        now = self._clock.boottime()
+        if anew or (self._planned is not None and self._planned <= now + _EARLY_SECONDS):
+            self._planned = None
+        caught_up = self._heartbeat.on_time_since(now) + CATCH_UP_SECONDS
+        while self._queue and self._queue[0].at <= now + _EARLY_SECONDS:
             armed = heapq.heappop(self._queue)
             if not self._is_armed(armed):
+                continue
+            if armed.name in _GIVES_UP and now < caught_up:
+                later = armed._replace(at=BootTime(caught_up), number=next(self._numbers))
+                self._armed[armed.session_id, armed.name] = later
+                heapq.heappush(self._queue, later)
                 continue
             del self._armed[armed.session_id, armed.name]
             fired = TimerFired(
@@ -180,6 +171,27 @@ class Timers:
             task.add_done_callback(self._firing.discard)
         self._plan()
 
+    def _plan(self) -> None:
+        """Have the scheduler call `_fire` at the earliest timer, unless it calls before then."""
+        while self._queue and not self._is_armed(self._queue[0]):
+            heapq.heappop(self._queue)
+        if not self._queue or (self._planned is not None and self._planned <= self._queue[0].at):
+            return
+        self._planned = self._queue[0].at
+        self._schedule.add_job(
+            self._fire,
+            "date",
+            run_date=datetime.now(UTC) + timedelta(seconds=self._planned - self._clock.boottime()),
+            id="timers",
+            replace_existing=True,
+            # It plans its next run itself, just before it ends: a limit would make the scheduler skip that one.
+            max_instances=_MAX_ENDING,
+        )
+
+    async def _fire(self) -> None:
+        """The scheduler's job. After the clock was set forward it comes early, and plans anew."""
+        self.look(anew=True)
+
     def _is_armed(self, one: _Armed) -> bool:
         return self._armed.get((one.session_id, one.name)) is one
 
@@ -190,10 +202,10 @@ class Timers:
             _log.debug("timer_left_to_next_start")
 
 
-async def sweep(ledger: Ledger, client: LedgerClient, clock: Clock, keep_stories: timedelta) -> None:
+async def sweep(ledger: Ledger, client: LedgerClient, heartbeat: Heartbeat, keep_stories: timedelta) -> None:
     """Delete old rows from the ledger, in a thread. The engine schedules it every `SWEEP_EVERY`."""
-    now = clock.now()
-    before, stories = Instant(now - KEEP.total_seconds()), Instant(now - keep_stories.total_seconds())
+    before = heartbeat.before(KEEP.total_seconds())
+    stories = heartbeat.before(keep_stories.total_seconds())
     try:
         rows = await client.in_thread(partial(ledger.sweep, before, stories_before=stories))
     except LedgerError as error:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,7 @@ from botkit.ledger.kinds import is_postgresql
 from botkit.ledger.loop_calls import LoopCalls
 from botkit.ledger.sharing.leader import Counts
 from botkit.observability.metrics import Telemetry
+from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.relay import Relay
 from botkit.service.leadership import Leadership
 from botkit.service.member import Member
@@ -65,12 +66,12 @@ class Environment:
     """The clock and the network of a service. Tests pass their own (`botkit.testing`).
 
     Args:
-        now: seconds since the epoch.
+        clock: of the hooks and of the relay.
         open_transport: opens the carrier of the handlers' reads from the platform; None for `SyncTransport`.
         on_failure: called with each handler that failed, in addition to the log and the metrics.
     """
 
-    now: Callable[[], float] = time.time
+    clock: Clock = field(default_factory=SystemClock)
     open_transport: OpenTransport | None = None
     on_failure: OnFailure = ignore_failure
 
@@ -132,7 +133,7 @@ class Service:
         self._relay_factory = relay_factory or self._relay
         self._share = share
         environment = environment or Environment()
-        self._now = environment.now
+        self._clock = environment.clock
         counts = _Counts(self)
         self._rules: Mapping[str, Rules] = {bot_id: rules_for(bot) for bot_id, bot in settings.bots.items()}
         insecure = settings.security.insecure_http
@@ -144,11 +145,11 @@ class Service:
                 reader=PlatformReader(
                     bot,
                     insecure_http=insecure,
-                    now=environment.now,
+                    now=environment.clock.now,
                     open_transport=open_transport,
                 ),
                 ledger=self.store,
-                now=environment.now,
+                now=environment.clock.now,
             )
             for bot_id, bot in settings.bots.items()
         }
@@ -202,7 +203,7 @@ class Service:
             submit=lambda input: self.store().submit(input),
             prefix=self.settings.server.prefix,
             metrics=_Counts(self),
-            now=self._now,
+            now=self._clock.now,
             monotonic=time.perf_counter,
             context_factory=context_factory,
         )
@@ -336,7 +337,7 @@ class Service:
             request_id,
             as_changes(context),
             replace=replace,
-            now=self._now,
+            now=self._clock.now,
             monotonic=time.monotonic,
         )
 
@@ -383,7 +384,14 @@ class Service:
         return await self._moments.call(conversation_id, effect)
 
     def _relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RunningRelay:
-        return Relay(settings, ledger, metrics=telemetry, call_handlers=self.call_handlers, calls=self._calls)
+        return Relay(
+            settings,
+            ledger,
+            metrics=telemetry,
+            clock=self._clock,
+            call_handlers=self.call_handlers,
+            calls=self._calls,
+        )
 
     def _decide(self, conversation: Conversation, event: Event) -> Decision:
         if (handlers := self._registry.all) is not self._handlers_of_rules:

@@ -6,10 +6,13 @@ import asyncio
 import heapq
 import itertools
 
+from botkit.boottime import BootTime
 from botkit.handoff.conversation import Instant
 
 BEGINNING = Instant(1_767_603_600.0)
 """2026-01-05T09:00:00Z."""
+_BOOTED_BEFORE = 100_000.0
+"""Seconds for which the machine had been running."""
 
 
 class ManualClock:
@@ -19,16 +22,35 @@ class ManualClock:
     """
 
     def __init__(self, start: float = BEGINNING) -> None:
-        self.time = Instant(start)
+        self._boottime = BootTime(_BOOTED_BEFORE)
+        self._ahead = start - _BOOTED_BEFORE
+        """How much more `time` is than `boottime`."""
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
 
     def __call__(self) -> Instant:
         return self.time
 
+    @property
+    def time(self) -> Instant:
+        """Seconds since 1970. Setting it lets time pass; see `set_by`."""
+        return Instant(self._boottime + self._ahead)
+
+    @time.setter
+    def time(self, time: Instant) -> None:
+        self._boottime = BootTime(time - self._ahead)
+
     def now(self) -> Instant:
         """Seconds since 1970."""
         return self.time
+
+    def boottime(self) -> BootTime:
+        """Seconds that only go forward."""
+        return self._boottime
+
+    def set_by(self, seconds: float) -> None:
+        """Set the time of day by so many seconds; no time passes."""
+        self._ahead += seconds
 
     def milliseconds(self) -> int:
         """Milliseconds since 1970."""
@@ -36,7 +58,7 @@ class ManualClock:
 
     def pass_seconds(self, seconds: float) -> None:
         """Move on without waking sleepers."""
-        self.time = Instant(self.time + seconds)
+        self._boottime = BootTime(self._boottime + seconds)
 
     async def sleep(self, seconds: float) -> None:
         """Return when the clock was moved on so far."""
@@ -44,7 +66,7 @@ class ManualClock:
             await asyncio.sleep(0)
             return
         wake = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._sleepers, (self.time + seconds, next(self._order), wake))
+        heapq.heappush(self._sleepers, (self.boottime() + seconds, next(self._order), wake))
         await wake
 
     @property
@@ -55,15 +77,18 @@ class ManualClock:
     async def advance(self, seconds: float) -> None:
         """Move on, and wake each sleeper at its time."""
         await settle()
-        end = self.time + seconds
+        end = self.boottime() + seconds
         while self._sleepers and self._sleepers[0][0] <= end:
             at, _, wake = heapq.heappop(self._sleepers)
-            self.time = Instant(max(at, self.time))
+            self._pass_until(at)
             if not wake.done():
                 wake.set_result(None)
                 await settle()
-        self.time = Instant(end)
+        self._pass_until(end)
         await settle()
+
+    def _pass_until(self, boottime: float) -> None:
+        self._boottime = BootTime(max(boottime, self._boottime))
 
 
 class SelfMovingClock(ManualClock):

@@ -76,7 +76,7 @@ class ServiceHarness:
                     relay_factory=self._make_relay,
                     handler_seconds=handler_seconds,
                     environment=Environment(
-                        now=self.clock.now, open_transport=self._carrier, on_failure=self._on_failure
+                        clock=self.clock, open_transport=self._carrier, on_failure=self._on_failure
                     ),
                 )
             )

@@ -75,7 +75,7 @@ def test_every_explained_event_is_logged_somewhere() -> None:
 
 
 def test_only_botkits_own_logger_is_used() -> None:
-    quieten = {"botkit/relay/timers.py", "botkit/ledger/postgresql/database.py"}
+    quieten = {"botkit/relay/schedule.py", "botkit/ledger/postgresql/database.py"}
     allowed = {"botkit/observability/events.py", "botkit/observability/logs.py", *quieten}
     found = {
         str(path.relative_to(ROOT))

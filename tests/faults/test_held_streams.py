@@ -13,8 +13,8 @@ import pytest
 import structlog
 
 from botkit.relay import engine
-from botkit.relay.inbound import receivers, stream_health, stream_path
 from botkit.relay.inbound import stream as streaming
+from botkit.relay.inbound import stream_health, stream_path
 from botkit.testing.waiting import until
 from tests.faults.services import InProcess
 from tests.faults.stage import CLOSED, Stage, Talk
@@ -24,7 +24,7 @@ Kit = Callable[..., InProcess]
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receivers, "WATCH_SECONDS", 0.1)
+    monkeypatch.setattr(engine, "BEAT_SECONDS", 0.1)
     monkeypatch.setattr(streaming, "HEADERS_SECONDS", 1.0)
     for name in ("FIRST_BYTES_SECONDS", "ECHO_SECONDS", "MISSED_SECONDS"):
         monkeypatch.setattr(stream_health, name, 0.4)

@@ -257,7 +257,7 @@ def test_a_refused_transcript_is_not_quoted_back() -> None:
 @pytest.mark.parametrize("name", [name for name in TimerName if name is not TimerName.WEBHOOK])
 def test_every_timer_of_a_session_has_a_rule(name: TimerName) -> None:
     story = Story().with_agent()
-    session, _ = arm(story.session, name, 2_000.0)
+    session, _ = arm(story.session, name, Instant(1_000.0), 1_000.0)
     story.conversation = replace(story.conversation, session=session)
     assert story.timer(name).effects
 
@@ -281,3 +281,11 @@ def test_the_end_of_an_earlier_hand_off_is_recognised_with_its_own_reference() -
         TranscriptLine(BOT, looking), TranscriptLine(BOT, failed), TranscriptLine(USER, "once more")
     )
     assert "once more" in story.sent[0]
+
+
+@pytest.mark.parametrize(("at", "seconds"), [(1_000.0, 600.0), (1_000.0, 0.0)])
+def test_a_timer_notes_for_how_long_it_was_armed(at: float, seconds: float) -> None:
+    session, effect = arm(Story().with_agent().session, TimerName.ACCEPT, Instant(at), seconds)
+    assert (effect.due, effect.seconds) == (at + seconds, seconds)
+    (timer,) = [one for one in session.timers if one.name == TimerName.ACCEPT]
+    assert (timer.due, timer.seconds) == (at + seconds, seconds)

@@ -68,6 +68,12 @@ def test_a_flag_that_is_still_set_long_after_an_end_counts_as_a_lost_session() -
     assert "SendToUser" in story.user("hello?", agent_transfer=True).kinds
 
 
+def test_a_clock_that_was_set_back_makes_no_end_recent() -> None:
+    story = closed(Story().with_agent())
+    story.now -= 600
+    assert "SendToUser" in story.user("hello?", agent_transfer=True).kinds
+
+
 def test_a_session_closure_without_a_session_changes_nothing() -> None:
     story = Story().happens(PlatformSessionClosed(key="c", at=Instant(1.0)))
     assert story.effects == ()
@@ -262,6 +268,12 @@ def test_a_flag_that_lags_right_after_the_transfer_ends_nothing() -> None:
     story = Story().transfer().granted()
     story.now += 1
     assert story.user("quickly!", agent_transfer=False).sent == ["quickly!"]
+
+
+def test_a_false_flag_counts_although_the_clock_was_set_back_since_the_transfer() -> None:
+    story = Story().transfer().granted()
+    story.now -= 600
+    assert len(story.user("hi bot", agent_transfer=False).of(EndSession)) == 1
 
 
 def test_once_the_platform_has_set_the_flag_a_false_counts_at_once() -> None:

@@ -48,9 +48,9 @@ def test_without_the_header_there_is_no_wait() -> None:
 
 
 def after(
-    failures: int, *, chance: float = 1.0, retry_after: float | None = None, now: float = 0.0
+    failures: int, *, chance: float = 1.0, retry_after: float | None = None, left: float = 300.0
 ) -> float | None:
-    return BACKOFF.next_attempt_in(failures, chance=chance, retry_after=retry_after, since=0.0, now=now)
+    return BACKOFF.next_attempt_in(failures, chance=chance, retry_after=retry_after, left=left)
 
 
 def test_the_ceiling_doubles_up_to_the_slowest() -> None:
@@ -71,8 +71,8 @@ def test_a_retry_after_is_obeyed() -> None:
 
 
 def test_a_wait_past_the_deadline_is_cut_to_it() -> None:
-    assert after(1, retry_after=3600.0, now=290.0) == 10.0
+    assert after(1, retry_after=3600.0, left=10.0) == 10.0
 
 
 def test_a_call_is_given_up_after_its_deadline() -> None:
-    assert after(9, now=300.0) is None
+    assert after(9, left=0.0) is None

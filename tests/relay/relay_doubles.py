@@ -17,6 +17,7 @@ from typing import Any, Literal
 from msgspec import structs
 
 from botkit.agents import AgentSystem, Batch, Capabilities, File, Granted
+from botkit.boottime import boottime
 from botkit.config.settings import (
     AgentsSettings,
     DeliverySettings,
@@ -197,8 +198,11 @@ class FakeLedger:
                 local_effects.append(effect)
                 continue
             now = self.clock.now() if self.clock else Instant(time.time())
+            decided_at = self.clock.boottime() if self.clock else boottime()
             own = hook if isinstance(effect, CARRIES_HOOK) else None
-            item = OutboxItem(next(self._ids), after.id, lane(effect), effect, now, own)
+            item = OutboxItem(
+                next(self._ids), after.id, lane(effect), effect, now, own, decided_at=decided_at
+            )
             items.append(item)
             self.rows[item.id] = item
         return Committed(after, tuple(items), tuple(local_effects))

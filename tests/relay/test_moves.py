@@ -212,8 +212,8 @@ async def test_only_the_sessions_that_leave_are_received_no_longer(world: World)
 async def test_the_timers_that_leave_do_not_fire(world: World) -> None:
     due = Instant(START - 1)
     other = structs.replace(conversation(), id=OTHER, session=_other_session())
-    world.ledger.decided(conversation(), ArmTimer(SESSION, "search", due))
-    world.ledger.decided(other, ArmTimer("s-2", "search", due))
+    world.ledger.decided(conversation(), ArmTimer(SESSION, "search", due, -1.0))
+    world.ledger.decided(other, ArmTimer("s-2", "search", due, -1.0))
     await world.engine.lose(the_user, 5)
     await async_until(lambda: world.ledger.events)
     assert [event.session_id for event in world.ledger.events if isinstance(event, TimerFired)] == ["s-2"]
@@ -224,7 +224,9 @@ async def test_what_follows_from_a_result_is_left_to_the_next_process(
 ) -> None:
     passes(held, "one")
     losing = held.engine.lose(the_user, 5)
-    held.ledger.decided(conversation(), SendToUser(Content(text="two")), ArmTimer(SESSION, "search", LATER))
+    held.ledger.decided(
+        conversation(), SendToUser(Content(text="two")), ArmTimer(SESSION, "search", LATER, LATER - START)
+    )
     platform.answer()
     await losing
     await settle()

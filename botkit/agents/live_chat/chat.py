@@ -44,6 +44,7 @@ class Chat:
         poll: the poll that is under way.
         requested: this process sent the chat request, and the server accepted it.
         asked: the time of the chat request, or when this process first saw the chat (monotonic seconds).
+        tried: the time at which the last poll, or what comes before it, began (monotonic seconds).
         heard: the time of the server's last answer to a poll (monotonic seconds).
         sent: the time of the last message (monotonic seconds).
         gaps_in_vain: how often messages that an answer had left out did not come with the next one.
@@ -55,7 +56,7 @@ class Chat:
     __slots__ = (
         "_accepted", "_attached", "_complete", "_delivered", "_renewed", "_unanswered", "asked", "credentials", "gaps_in_vain",
         "heard", "link", "listening", "over", "poll", "position", "posting", "reconnecting", "requested", "sent", "sequence",
-        "session_id", "trouble", "unread", "upload_in_doubt",
+        "session_id", "tried", "trouble", "unread", "upload_in_doubt",
     )  # fmt: skip
 
     def __init__(self, session_id: str, credentials: Credentials, position: Position, *, now: float) -> None:
@@ -70,7 +71,7 @@ class Chat:
         self.listening = False
         self.poll: asyncio.Task[Reply | None] | None = None
         self.requested = False
-        self.asked = self.heard = now
+        self.asked = self.tried = self.heard = now
         self.sent = float("-inf")
         self.gaps_in_vain = 0
         self.trouble: CallError | None = None

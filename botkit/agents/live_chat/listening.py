@@ -81,8 +81,8 @@ class Listener:
                 _log.warning("chat_request_unanswered", session=chat.session_id)
                 yield Batch((self._unanswered(chat),))
                 detail = "the chat request was not answered"
-            elif self._monotonic() - chat.heard > chat.position.session_seconds:
-                # A session that is not polled for this time has ended on the server (3.6).
+            elif chat.tried - chat.heard > chat.position.session_seconds:
+                # A session that is not polled for this time has ended on the server (3.6), and this was tried since.
                 detail = "out of reach for longer than the session lives"
             else:
                 raise
@@ -95,6 +95,7 @@ class Listener:
         conflicts = losses = idle = 0
         asked = 0.0
         while True:
+            chat.tried = self._monotonic()
             if self._overdue(chat):
                 raise Unreachable("poll for messages", detail="the chat request was not answered")
             if chat.link is not Link.UP:

@@ -47,6 +47,7 @@ from botkit.agents.live_chat.settings import (
     switched,
 )
 from botkit.agents.salesforce import parse_organization_id
+from botkit.boottime import boottime
 from botkit.checks import Check, Surroundings
 from botkit.errors import (
     AccessExpired,
@@ -74,7 +75,7 @@ class LiveChatSystem(AgentSystem):
 
     Args:
         clock: epoch seconds.
-        monotonic: seconds that never go back.
+        monotonic: seconds that never go back, also those in which the machine sleeps.
         sleep: waits for some seconds.
         masker: applies sensitive-data rules.
     """
@@ -90,7 +91,7 @@ class LiveChatSystem(AgentSystem):
         transport: Transport,
         *,
         clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = boottime,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         masker: Masker | None = None,
     ) -> None:

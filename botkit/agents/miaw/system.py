@@ -38,6 +38,7 @@ from botkit.agents.miaw.prechat import PrechatForm
 from botkit.agents.miaw.replies import check, check_setup, check_stream, says_expired
 from botkit.agents.miaw.settings import SCHEMA, MiawSettings, normalize_base_url
 from botkit.agents.salesforce import parse_organization_id
+from botkit.boottime import boottime
 from botkit.checks import Check, Surroundings
 from botkit.errors import (
     AccessExpired,
@@ -101,7 +102,7 @@ class MiawSystem(AgentSystem):
 
     Args:
         clock: epoch seconds.
-        monotonic: seconds that never go back.
+        monotonic: seconds that never go back, also those in which the machine sleeps.
         new_id: draws a UUID.
     """
 
@@ -116,7 +117,7 @@ class MiawSystem(AgentSystem):
         transport: Transport,
         *,
         clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
+        monotonic: Callable[[], float] = boottime,
         new_id: Callable[[], str] = lambda: str(uuid.uuid4()),
     ) -> None:
         super().__init__(name, settings, transport)

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from botkit.boottime import BootTime, boottime
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.ledger.batch import in_order, unique_key
@@ -108,7 +109,7 @@ class Owner:
         """Shards that are given up just now: their inputs are left to the next owner."""
         self._in_doubt: set[int] = set()
         """Shards of the commit during which the connection was lost."""
-        self._lost_at: float | None = None
+        self._lost_at: BootTime | None = None
         self._said = ""
         """Why there is no connection, as the log says."""
         self._on_commit: Callable[[Sequence[Committed]], None] = lambda _: None
@@ -259,10 +260,10 @@ class Owner:
     def _disconnected(self) -> None:
         """The connection is gone, and with it the locks: nothing is attempted until it is clear what is still this process'."""
         if self.working:
-            self._lost_at = time.monotonic()
+            self._lost_at = boottime()
         self.working = False
         self._own.disconnected()
-        if self._lost_at is not None and time.monotonic() - self._lost_at > KEPT_SECONDS:
+        if self._lost_at is not None and boottime() - self._lost_at > KEPT_SECONDS:
             shards = self._own.shards
             self._own.lost()
             self._lose(shards)

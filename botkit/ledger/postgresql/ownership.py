@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Iterable, Mapping, Sequence, Set
 
+from botkit.boottime import boottime
 from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import SHARDS
@@ -71,7 +71,7 @@ class Ownership:
         Returns:
             The shards that are gone: in doubt, or owned by another process, now or meanwhile.
         """
-        self._connected = time.monotonic()
+        self._connected = boottime()
         wanted, had = sorted(self.shards - in_doubt), self.shards
         if wanted:
             got = {
@@ -99,22 +99,22 @@ class Ownership:
 
     def is_sure(self) -> bool:
         """Whether the server cannot have ended the session yet."""
-        return self._session_lives and _now() - self._heard < SURE_SECONDS
+        return self._session_lives and boottime() - self._heard < SURE_SECONDS
 
     def ping(self, connection: Connection) -> None:
         """Say something to the server. Raises: an error of `LOST` if the session has ended."""
-        began = _now()
+        began = boottime()
         connection.execute("SELECT 1")
         self._heard = began
 
     def keep(self, connection: Connection) -> None:
         """`ping` if it has said nothing for a second; for what takes long."""
-        if _now() - self._heard > PING_SECONDS:
+        if boottime() - self._heard > PING_SECONDS:
             self.ping(connection)
 
     def turn(self, connection: Connection) -> tuple[set[int], Sequence[int]]:
         """Look how many processes there are. Returns the shards to give up, and those to claim."""
-        began = _now()
+        began = boottime()
         given = {"lock": LOCK, "format": FORMAT, "stuck": STUCK_SECONDS}
         row = connection.execute(SQL["members"], given).fetchone()
         self._heard = began
@@ -129,7 +129,7 @@ class Ownership:
         if too_many > 0:
             return set(sorted(self.shards)[-too_many:]), ()
         free = [shard for shard in range(SHARDS) if shard not in held and shard not in self.shards]
-        if restarted and time.monotonic() - self._connected < PREFERRED_SECONDS:
+        if restarted and boottime() - self._connected < PREFERRED_SECONDS:
             free = [shard for shard in free if self._was_here(connection, shard)]
         return set(), free[: share - len(self.shards)]
 
@@ -199,9 +199,3 @@ class Ownership:
         owners = {number: (owner, clean) for number, owner, clean in connection.execute(SQL["last_owners"])}
         owner, clean = owners.get(shard, (self._member, True))
         return bool(clean) or owner == self._member
-
-
-def _now() -> float:
-    """Seconds that also pass while the machine sleeps."""
-    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-    return time.clock_gettime(clock)

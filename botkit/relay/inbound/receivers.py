@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from botkit.agents import AgentSystem
+from botkit.boottime import BootTime
 from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
-from botkit.handoff.conversation import Access, Conversation, ConversationId, Instant, Phase
+from botkit.handoff.conversation import Access, Conversation, ConversationId, Phase
 from botkit.handoff.effects import EndSession
 from botkit.handoff.events import FromAgents, LossReason
 from botkit.http.retry import Backoff
@@ -35,8 +36,6 @@ _log = get_logger("botkit.relay")
 RESTART_SECONDS = 5.0
 SOUND_SECONDS = 60.0
 """A receiver that has run for so long was sound: the time in which it breaks begins anew."""
-WATCH_SECONDS = 1.0
-"""The interval between two looks after a stream."""
 MAX_NOTED = 20
 """Max failures of a receiver in the story of its session: some proxies cut every stream after seconds, for hours."""
 STOP_SECONDS = 3.0
@@ -61,10 +60,8 @@ class Receiver(ABC):
     """The latest one since the list was read."""
     _not_before: float = field(init=False, default=0.0)
     """No poll before this time."""
-    _last_success: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._last_success = self.clock.now()
+    _unanswered_since: BootTime | None = field(init=False, default=None)
+    """When the agents' side did not answer first; None if it answered last."""
 
     @abstractmethod
     async def run(self) -> None:
@@ -74,19 +71,19 @@ class Receiver(ABC):
             LedgerClosed: the service is stopping.
         """
 
-    def watch(self, now: Instant) -> None:
-        """Look after the connection; called about every second."""
+    def watch(self, now: BootTime) -> None:
+        """Look after the connection; called at every beat."""
 
-    def sent(self, at: float) -> None:
+    def sent(self, at: BootTime) -> None:
         """A message was sent to the agents at that time: a stream brings it back."""
 
     async def _poll(self) -> str | None:
         """Read the list once, unless it is too early. Returns why the session is lost, or None."""
-        now = self.clock.now()
+        now = self.clock.boottime()
         if now < self._not_before:
             return None
         if not self.breaker.may_try(now):
-            return self._if_past_deadline()
+            return self._not_answered()
         try:
             read = await self.writer.reconcile(self.system)
         except AccessExpired as error:
@@ -97,15 +94,15 @@ class Receiver(ABC):
             self._failed_polls += 1
             wait = max(self.backoff.delay(self._failed_polls, chance=self.chance()), error.retry_after or 0.0)
             # A wait that the agents' side asks for is not longer than ours for them: then it is tried once more.
-            self._not_before = now + min(wait, max(0.0, self._patience_left(now)))
+            self._not_before = now + min(wait, max(0.0, self._patience_left()))
             self._trouble("poll_failed", error, level="warning")
             if isinstance(error, Unreachable):
-                self.breaker.unreachable(self.clock.now(), failure_of(error))
+                self.breaker.unreachable(self.clock.boottime(), failure_of(error))
             else:
                 self.breaker.reached()
-            return self._if_past_deadline()
+            return self._not_answered()
         self.breaker.reached()
-        self._last_success = self.clock.now()
+        self._unanswered_since = None
         self._failed_polls, self._failure = 0, None
         self._listed(read)
         return None
@@ -127,17 +124,15 @@ class Receiver(ABC):
     def _listed(self, read: ListRead) -> None:
         """The list was read."""
 
-    def _if_past_deadline(self) -> str | None:
-        return LossReason.UNREACHABLE if self._is_past_deadline() else None
+    def _not_answered(self) -> str | None:
+        """Why the session is lost, if the agents' side has not answered for `delivery.give_up_after`, while this process ran."""
+        return LossReason.UNREACHABLE if self._patience_left() <= 0 else None
 
-    def _is_past_deadline(self) -> bool:
-        """Whether the agents' side has not answered for `delivery.give_up_after`, while this process ran."""
-        return self._patience_left(self.clock.now()) < 0
-
-    def _patience_left(self, now: Instant) -> float:
-        """Seconds until the deadline."""
-        lost = self.heartbeat.lost_since(self._last_success, now)
-        return self.backoff.give_up_after - (now - self._last_success - lost)
+    def _patience_left(self) -> float:
+        """Seconds until the deadline of an agents' side that does not answer now."""
+        if self._unanswered_since is None:
+            self._unanswered_since = self.clock.boottime()
+        return self.heartbeat.patience_left(self._unanswered_since, self.backoff.give_up_after)
 
 
 MakeReceiver = Callable[[AgentEventWriter, AgentSystem, str], Receiver]
@@ -164,7 +159,6 @@ class Receivers:
     journal: Journal
     clock: Clock
     make: MakeReceiver
-    heartbeat: Heartbeat
     metrics: RelayMetrics
     on_committed: Callable[[FromAgents, Committed], None]
     before_end: Callable[[str], Awaitable[None]]
@@ -172,7 +166,6 @@ class Receivers:
     _open: dict[ConversationId, _Open] = field(init=False, default_factory=dict)
     _stopping: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
     """Cancelled receivers that are still closing their connections, by session."""
-    _watching: asyncio.Task[None] | None = field(init=False, default=None)
     _restarting: set[asyncio.Task[None]] = field(init=False, default_factory=set)
 
     def __len__(self) -> int:
@@ -199,10 +192,8 @@ class Receivers:
         self._open[conversation.id] = opened
         self._start(opened)
         self.metrics.receivers_open(len(self._open))
-        if self._watching is None:
-            self._watching = asyncio.create_task(self._watch())
 
-    def sent(self, conversation_id: ConversationId, at: float) -> None:
+    def sent(self, conversation_id: ConversationId, at: BootTime) -> None:
         """A message of this conversation was sent to the agents at that time."""
         opened = self._open.get(conversation_id)
         if opened is not None:
@@ -237,8 +228,6 @@ class Receivers:
 
     def close(self) -> None:
         """All receivers have stopped."""
-        if self._watching is not None:
-            self._watching.cancel()
         for again in self._restarting:
             again.cancel()
 
@@ -256,23 +245,16 @@ class Receivers:
             on_committed=self.on_committed,
         )
 
-    async def _watch(self) -> None:
-        """Let each receiver look after its connection, while there is one."""
-        self.heartbeat.beat(self.clock.now(), next_in=WATCH_SECONDS)
-        while self._open:
-            await self.clock.sleep(WATCH_SECONDS)
-            now = self.clock.now()
-            self.heartbeat.beat(now, next_in=WATCH_SECONDS)
-            for opened in list(self._open.values()):
-                try:
-                    opened.receiver.watch(now)
-                except Exception as error:  # noqa: BLE001 - a defect: the other streams are still watched
-                    self._log_broken(opened, error)
-        self.heartbeat.stop()
-        self._watching = None
+    def watch(self, now: BootTime) -> None:
+        """Let each receiver look after its connection; called at every beat."""
+        for opened in list(self._open.values()):
+            try:
+                opened.receiver.watch(now)
+            except Exception as error:  # noqa: BLE001 - a defect: the other streams are still watched
+                self._log_broken(opened, error)
 
     def _start(self, opened: _Open) -> None:
-        opened.started_at = self.clock.now()
+        opened.started_at = self.clock.boottime()
         opened.task = asyncio.create_task(opened.receiver.run())
         opened.task.add_done_callback(lambda task: self._ended(opened, task))
 
@@ -297,7 +279,7 @@ class Receivers:
             return  # It was stopped.
         # A defect, here or in a plug-in. No other receiver has this session, so the same one is restarted after a pause.
         self._log_broken(opened, error)
-        now = self.clock.now()
+        now = self.clock.boottime()
         if not opened.broken_since or now - opened.started_at >= SOUND_SECONDS:
             opened.broken_since = now
         self._restarting.add(again := asyncio.create_task(self._restart(opened)))
@@ -312,7 +294,7 @@ class Receivers:
         await self.clock.sleep(RESTART_SECONDS)
         if self._open.get(opened.writer.conversation_id) is not opened:
             return
-        if self.clock.now() - opened.broken_since < opened.receiver.backoff.give_up_after:
+        if self.clock.boottime() - opened.broken_since < opened.receiver.backoff.give_up_after:
             self._start(opened)
             return
         with suppress(LedgerClosed):

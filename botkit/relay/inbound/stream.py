@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from botkit.agents import Batch
+from botkit.boottime import BootTime
 from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
-from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents, LossReason
 from botkit.observability.events import get_logger
 from botkit.observability.failures import failure_of
@@ -71,22 +71,18 @@ class StreamReceiver(Receiver):
     """Before this time the stream need not be judged: a thousand quiet ones are watched every second."""
 
     def __post_init__(self) -> None:
-        # Not `super()`: a dataclass with slots is another class than the one that this function belongs to.
-        Receiver.__post_init__(self)
         self._order = StreamOrder(self.path.trust, self.writer.has_written, self.chance)
 
     async def run(self) -> None:
         """See `Receiver.run`."""
         while True:
             why = None
-            if not self.path.may_open(self.clock.now()):
+            if not self.path.may_open(self.clock.boottime()):
                 why = await self._poll_instead()
             if why is None and not self.writer.is_over:
                 why = await self._until_broken()
             if self.writer.is_over:
                 return
-            if why is None and self._is_past_deadline():
-                why = LossReason.UNREACHABLE
             if why is not None:
                 await self._report_lost(why)
                 return
@@ -96,7 +92,7 @@ class StreamReceiver(Receiver):
             self.metrics.reconnected(self.name)
             await self.clock.sleep(self._wait())
 
-    def watch(self, now: Instant) -> None:
+    def watch(self, now: BootTime) -> None:
         """See `Receiver.watch`: poll the list beside a stream that may be held back."""
         if self._leave is None or (now < self._calm_until and not self.path.is_held):
             return
@@ -109,7 +105,7 @@ class StreamReceiver(Receiver):
         else:
             self._calm_until = min(self._health.calm_until, self._order.check_at)
 
-    def sent(self, at: float) -> None:
+    def sent(self, at: BootTime) -> None:
         """See `Receiver.sent`."""
         self._health.sent(at)
         self._calm_until = 0.0
@@ -127,9 +123,9 @@ class StreamReceiver(Receiver):
 
     async def _until_broken(self) -> str | None:
         """Listen to one connection. Returns why the session is lost, or None if another connection may work."""
-        since = self.clock.now()
+        since = self.clock.boottime()
         if not self.breaker.may_try(since):
-            return None
+            return self._not_answered()
         self._is_connected = self._has_answered = False
         self._lost, self._connecting_at = None, 0.0
         self._health.opening(since)
@@ -152,14 +148,14 @@ class StreamReceiver(Receiver):
         except CallError as error:
             self._trouble("stream_broken", error)
             if isinstance(error, Unreachable) and not self._is_connected:
-                self.breaker.unreachable(self.clock.now(), failure_of(error))
+                self.breaker.unreachable(self.clock.boottime(), failure_of(error))
         finally:
             self._leave = None
             if self._beside is not None:
                 self._beside.cancel()
         if not self._is_connected:
             return await self._poll()
-        if self.clock.now() - since >= STABLE_SECONDS:
+        if self.clock.boottime() - since >= STABLE_SECONDS:
             self._failures = 0
         return None
 
@@ -169,10 +165,10 @@ class StreamReceiver(Receiver):
             if not await self._connect(batches):
                 return
             while not self.writer.is_over:
-                self._health.waiting_since = self.clock.now()
+                self._health.waiting_since = self.clock.boottime()
                 if (batch := await anext(batches, None)) is None:
                     return
-                now = self._last_success = self.clock.now()
+                self._unanswered_since, now = None, self.clock.boottime()
                 events, ready_since = batch.events, self._health.waiting_since
                 proof = self._proof_of_lateness(now, events)
                 doubt = self._order.doubt(now, batch) if self._has_list else ""
@@ -204,7 +200,7 @@ class StreamReceiver(Receiver):
         async with self.connecting:
             if self.path.held_since > self._health.opened_at:
                 return False  # Another receiver found out while this one waited for its turn.
-            self._connecting_at = self.clock.now()
+            self._connecting_at = self.clock.boottime()
             self._health.opening(self._connecting_at)
             first = await anext(batches, None)
             self._connecting_at = 0.0
@@ -212,7 +208,7 @@ class StreamReceiver(Receiver):
                 return False
             self._health.waiting_since = float("inf")
             self._is_connected = self._has_answered = True
-            self._last_success = now = self.clock.now()
+            self._unanswered_since, now = None, self.clock.boottime()
             self.path.reached(now)
             self.breaker.reached()
             self._order.opened()
@@ -223,29 +219,29 @@ class StreamReceiver(Receiver):
 
     async def _check_headers(self, opened_at: float) -> str | None:
         """No headers came: a proxy holds them back if the list answers. Returns like `_until_broken`."""
-        since = self._headers_since(self.clock.now())
+        since = self._headers_since(self.clock.boottime())
         self._has_answered = False
         why = await self._poll()
         if self._has_answered:
             detail = f"no headers arrived within {HEADERS_SECONDS:g} s"
-            self._held(self.clock.now(), opened_at=opened_at, proof=Proof(since, detail))
+            self._held(self.clock.boottime(), opened_at=opened_at, proof=Proof(since, detail))
         return why
 
-    def _headers_since(self, now: Instant) -> float:
+    def _headers_since(self, now: BootTime) -> float:
         return max(self._connecting_at, self.heartbeat.on_time_since(now))
 
     async def _reconcile(
         self, streamed: Sequence[FromAgents], *, doubt: str = "", ready_since: float = float("inf")
     ) -> None:
         is_ending = any_end(streamed)
-        until = self.clock.now() + DOUBT_SECONDS
+        until = self.clock.boottime() + DOUBT_SECONDS
         for attempt in range(1, _LAST_LIST_ATTEMPTS + 1):
-            within = until - self.clock.now() if doubt and not is_ending else None
+            within = until - self.clock.boottime() if doubt and not is_ending else None
             try:
                 read = await self.writer.reconcile(self.system, streamed, within=within)
             except CallError as error:
                 wait = self.backoff.delay(attempt, chance=self.chance())
-                may_repeat = is_ending or (bool(doubt) and self.clock.now() + wait < until)
+                may_repeat = is_ending or (bool(doubt) and self.clock.boottime() + wait < until)
                 if not error.retryable or not may_repeat or attempt == _LAST_LIST_ATTEMPTS:
                     if isinstance(error, AccessExpired | ConversationClosed):
                         raise
@@ -261,13 +257,13 @@ class StreamReceiver(Receiver):
 
     def _has_read(self, read: ListRead, *, doubt: str = "", ready_since: float) -> None:
         """Learn from a list what the stream has missed. `ready_since`: since when its next bytes were awaited."""
-        now = self.clock.now()
+        now = self.clock.boottime()
         self._next_list = now + RECONCILE_SECONDS * (2 + 2 * self.chance()) / 3
         if read.has_news:
             self._health.missed(now)
         self._order.list_read(now, read, doubt=doubt, is_stale=self._is_stale(now, read, ready_since))
 
-    def _is_stale(self, now: Instant, read: ListRead, ready_since: float) -> bool:
+    def _is_stale(self, now: BootTime, read: ListRead, ready_since: float) -> bool:
         """Whether only the list had a message that the stream should have brought by now."""
         if not read.missed_ms:
             return False
@@ -297,7 +293,7 @@ class StreamReceiver(Receiver):
     def _is_suspect(self, now: float) -> bool:
         return self._has_list and self._health.is_suspect(now, held_since=self.path.held_since)
 
-    def _proof_of_silence(self, now: Instant) -> Proof | None:
+    def _proof_of_silence(self, now: BootTime) -> Proof | None:
         """See `StreamHealth.verdict`. A stream that still waits for its turn to be opened is not held."""
         if not self._is_connected and not self._connecting_at:
             return None
@@ -305,7 +301,7 @@ class StreamReceiver(Receiver):
         proof = self._health.verdict(now, held_since=self.path.held_since, on_time_since=on_time_since)
         return None if proof is None or self._is_refuted(proof) else proof
 
-    def _proof_of_lateness(self, now: Instant, arrived: Sequence[FromAgents]) -> Proof | None:
+    def _proof_of_lateness(self, now: BootTime, arrived: Sequence[FromAgents]) -> Proof | None:
         if not arrived or not arrived[-1].high_water_ms or not self._has_list:
             return None
         on_time_since = self.heartbeat.on_time_since(now)
@@ -316,7 +312,7 @@ class StreamReceiver(Receiver):
         """Whether this stream still waits for its headers, while those of another have come."""
         return not self._is_connected and self.path.reached_since(proof.since)
 
-    def _held(self, now: Instant, *, opened_at: float, proof: Proof) -> None:
+    def _held(self, now: BootTime, *, opened_at: float, proof: Proof) -> None:
         """Tell the path; this stream is left in any case."""
         if not self._is_refuted(proof):
             self.path.held(now, opened_at=opened_at, proof=proof)
@@ -330,7 +326,7 @@ class StreamReceiver(Receiver):
                 await self._pause(self._interval)
                 async with self.path.turns:
                     why = await self._poll()
-                if why is not None or self.writer.is_over or self.path.may_open(self.clock.now()):
+                if why is not None or self.writer.is_over or self.path.may_open(self.clock.boottime()):
                     return why
 
     async def _poll_beside(self) -> None:
@@ -338,7 +334,7 @@ class StreamReceiver(Receiver):
         wait = self._interval
         with self.path.polling(is_held=self.path.is_held):
             await self._pause(wait * self.chance())
-            while self._is_suspect(now := self.clock.now()):
+            while self._is_suspect(now := self.clock.boottime()):
                 if (proof := self._proof_of_silence(now)) is not None:
                     self._held(now, opened_at=self._health.opened_at, proof=proof)
                     self._leave_stream()

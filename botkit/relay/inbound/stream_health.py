@@ -41,7 +41,7 @@ class Proof(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class StreamHealth:
-    """What was seen of one connection, in seconds since 1970; 0: not yet.
+    """What was seen of one connection, in seconds of the clock for durations; 0: not yet.
 
     Attributes:
         opened_at: the connection was attempted.

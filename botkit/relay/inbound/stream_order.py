@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from botkit.agents import Batch
-from botkit.handoff.conversation import Instant
+from botkit.boottime import BootTime
 from botkit.handoff.events import AgentSaid, FromAgents, PositionAdvanced
 from botkit.relay.inbound.event_writer import ListRead
 from botkit.relay.inbound.stream_trust import StreamTrust
@@ -31,7 +31,7 @@ class StreamOrder:
         trust: what is known of all streams of the agent system.
         has_written: see `AgentEventWriter.has_written`.
         chance: draws from [0, 1).
-        check_at: when the list is read beside the stream, in seconds since 1970.
+        check_at: when the list is read beside the stream, by the clock for durations.
     """
 
     trust: StreamTrust
@@ -46,7 +46,7 @@ class StreamOrder:
         """A connection was opened; the list is about to be read."""
         self._newest_ms, self._check_wait = 0, LONGEST_CHECK_SECONDS
 
-    def doubt(self, now: Instant, batch: Batch) -> str:
+    def doubt(self, now: BootTime, batch: Batch) -> str:
         """Why the list has to be read before these events are written; empty if there is no reason."""
         goes_back = self._goes_back(batch.events)
         if self.trust.is_lost(now) and any(isinstance(event, AgentSaid) for event in batch.events):
@@ -55,21 +55,21 @@ class StreamOrder:
             return batch.doubt
         return ORDER if goes_back and self.trust.heeds(ORDER) else ""
 
-    def arrived(self, now: Instant, events: Sequence[FromAgents]) -> None:
+    def arrived(self, now: BootTime, events: Sequence[FromAgents]) -> None:
         """Events arrived: if the agents' side is active, a check is due soon."""
         self.trust.arrived(now)
         if any(not isinstance(event, PositionAdvanced) for event in events):
             self._check_wait = CHECK_SECONDS
             self.check_at = min(self.check_at, now + self._varied(CHECK_SECONDS))
 
-    def may_check(self, now: Instant) -> bool:
+    def may_check(self, now: BootTime) -> bool:
         """Whether the list is read now, because a check is due. With too many of them, this one is left out."""
         if now < self.check_at:
             return False
         self.check_at = now + self._varied(CHECK_SECONDS)
         return self.trust.may_check(now)
 
-    def list_read(self, now: Instant, read: ListRead, *, doubt: str, is_stale: bool) -> None:
+    def list_read(self, now: BootTime, read: ListRead, *, doubt: str, is_stale: bool) -> None:
         """The list was read.
 
         Args:

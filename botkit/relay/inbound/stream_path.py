@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botkit.handoff.conversation import Instant
+from botkit.boottime import BootTime
 from botkit.observability.events import get_logger
 from botkit.relay.inbound.stream_health import MISSED_SECONDS, Proof
 from botkit.relay.inbound.stream_trust import StreamTrust
@@ -52,7 +52,7 @@ class StreamPath:
         self._delivered_at = 0.0
         self._doubted_at = float("-inf")
 
-    def may_open(self, now: Instant) -> bool:
+    def may_open(self, now: BootTime) -> bool:
         """Whether a stream may be opened now. While streams are held, True uses up the attempt of this pause."""
         if not self.is_held:
             return True
@@ -61,7 +61,7 @@ class StreamPath:
         self._next_probe = now + self._pause
         return True
 
-    def held(self, now: Instant, *, opened_at: float, proof: Proof) -> None:
+    def held(self, now: BootTime, *, opened_at: float, proof: Proof) -> None:
         """A stream that was opened at that time is held back. All are, if no other contradicts, or if it is proved twice."""
         if self.is_held:
             if opened_at > self.held_since:
@@ -79,13 +79,13 @@ class StreamPath:
         self._wait_longer(now)
         _log.warning("streams_held", bot=self._bot_id, system=self._system, why=proof.why)
 
-    def passed(self, now: Instant, *, opened_at: float) -> None:
+    def passed(self, now: BootTime, *, opened_at: float) -> None:
         """The first bytes of a stream that was opened at that time have arrived."""
         if self.is_held and opened_at > self.held_since:
             self.is_held, self.held_since, self._passing_since = False, 0.0, now
             _log.warning("streams_pass_again", bot=self._bot_id, system=self._system)
 
-    def reached(self, now: Instant) -> None:
+    def reached(self, now: BootTime) -> None:
         """The headers of a stream have arrived."""
         self._reached_at = now
 
@@ -93,10 +93,10 @@ class StreamPath:
         """Whether the headers of a stream have arrived since then."""
         return self._reached_at > since
 
-    def lateness(self, now: Instant, high_water_ms: int, *, on_time_since: float) -> float:
+    def lateness(self, now: BootTime, high_water_ms: int, *, on_time_since: float) -> float:
         """Seconds by which an event of this time of the server came later than the fastest one: the clocks need not agree.
 
-        After a stall of this process the fastest one is found anew, since our clock may have been set.
+        After a stall of this process the fastest one is found anew, since the clock for durations may have stood still as well.
         """
         if on_time_since > self._least_delay_since:
             self._least_delay, self._least_delay_since = float("inf"), on_time_since
@@ -107,7 +107,7 @@ class StreamPath:
             self._delivered_at = now
         return lateness
 
-    def age(self, now: Instant, high_water_ms: int) -> float:
+    def age(self, now: BootTime, high_water_ms: int) -> float:
         """Like `lateness`, of an event that no stream has brought: negative if nothing is known."""
         return now - high_water_ms / 1000 - self._least_delay
 
@@ -128,11 +128,11 @@ class StreamPath:
             if is_held:
                 self._metrics.streams_held(self._system, -1)
 
-    def _is_second(self, now: Instant, proof: Proof) -> bool:
+    def _is_second(self, now: BootTime, proof: Proof) -> bool:
         """Whether it began after another proof that was contradicted: what began earlier may have the same cause."""
         return proof.since > self._doubted_at >= now - DOUBT_SECONDS
 
-    def _wait_longer(self, now: Instant) -> None:
+    def _wait_longer(self, now: BootTime) -> None:
         self._pause = min(max(2 * self._pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
         self._next_probe = now + self._pause
 

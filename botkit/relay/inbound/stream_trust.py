@@ -8,7 +8,7 @@ a doubt takes its system the trust: for some minutes, the list is read before ev
 
 from __future__ import annotations
 
-from botkit.handoff.conversation import Instant
+from botkit.boottime import BootTime
 from botkit.observability.events import get_logger
 
 _log = get_logger("botkit.relay")
@@ -34,7 +34,7 @@ class StreamTrust:
         self._checks_left = float(CHECKS_PER_SECOND)
         self._counted_at = 0.0
 
-    def is_lost(self, now: Instant) -> bool:
+    def is_lost(self, now: BootTime) -> bool:
         """Whether a stream has missed an event lately, so that the list is read before every message."""
         return now < self._doubted_until
 
@@ -46,18 +46,18 @@ class StreamTrust:
         """The list was read for this doubt. `rightly`: it had a message that the stream should have brought before."""
         self._wasted[doubt] = 0 if rightly else self._wasted.get(doubt, 0) + 1
 
-    def missed(self, now: Instant, why: str) -> None:
+    def missed(self, now: BootTime, why: str) -> None:
         """A stream brought a message late, or not at all, and no doubt told of it."""
         if not self.is_lost(now):
             _log.warning("stream_missed_messages", bot=self._bot_id, system=self._system, why=why)
         self._doubted_until = now + DOUBT_SECONDS
         self._wasted.clear()
 
-    def arrived(self, now: Instant) -> None:
+    def arrived(self, now: BootTime) -> None:
         """Events arrived on a stream: there is one check less to spend."""
         self._checks_left = max(self._refilled(now) - 1, -float(CHECKS_PER_SECOND))
 
-    def may_check(self, now: Instant) -> bool:
+    def may_check(self, now: BootTime) -> bool:
         """Whether a list may be read now without a doubt; True uses one read up."""
         self._checks_left = self._refilled(now)
         if self._checks_left < 1:
@@ -65,7 +65,7 @@ class StreamTrust:
         self._checks_left -= 1
         return True
 
-    def _refilled(self, now: Instant) -> float:
+    def _refilled(self, now: BootTime) -> float:
         rate = float(CHECKS_PER_SECOND_IN_DOUBT if self.is_lost(now) else CHECKS_PER_SECOND)
         passed, self._counted_at = max(0.0, now - self._counted_at), now
         return min(rate, self._checks_left + passed * rate)

@@ -6,7 +6,7 @@ only one attempt per pause goes out for all lanes together. The first response, 
 
 from __future__ import annotations
 
-from botkit.handoff.conversation import Instant
+from botkit.boottime import BootTime
 from botkit.http.retry import Backoff
 from botkit.observability.failures import Failure
 
@@ -32,7 +32,7 @@ class CircuitBreaker:
         """The remote could not be reached several times in a row."""
         return self._failures >= FAILURES_UNTIL_OPEN
 
-    def may_try(self, now: Instant) -> bool:
+    def may_try(self, now: BootTime) -> bool:
         """Whether an attempt may go out now. While the breaker is open, True uses up the attempt of this pause."""
         if self._failures < FAILURES_UNTIL_OPEN:
             return True
@@ -41,7 +41,7 @@ class CircuitBreaker:
         self._next_probe = now + self._pause()
         return True
 
-    def pause_left(self, now: Instant) -> float:
+    def pause_left(self, now: BootTime) -> float:
         """Seconds until the next attempt may go out, if the breaker is open."""
         return max(0.0, self._next_probe - now)
 
@@ -49,7 +49,7 @@ class CircuitBreaker:
         """The remote responded."""
         self._failures = 0
 
-    def unreachable(self, now: Instant, failure: Failure | None = None) -> None:
+    def unreachable(self, now: BootTime, failure: Failure | None = None) -> None:
         """A connection to the remote failed; a call that got no turn in time says nothing about the remote."""
         if failure is not None and failure.cause == "waiting":
             return

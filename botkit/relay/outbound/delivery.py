@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import cast, get_args
 
+from botkit.boottime import BootTime
 from botkit.errors import CallBroken, CallError, LedgerClosed, RateLimited, Unreachable, UnreachableCause
-from botkit.handoff.conversation import ConversationId, Instant
+from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import (
     ADDRESSED_BY_PAYLOAD,
     CARRIES_HOOK,
@@ -88,7 +89,7 @@ class Delivery:
     doubts: Doubts = field(init=False)
     _in_doubt: dict[int, ConversationId] = field(init=False, default_factory=dict)
     """Effects that may have been carried out and are not done: the next process has to know."""
-    _started: Instant = field(init=False)
+    _started: BootTime = field(init=False)
     _reading: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_MAX_READING))
     _waiting: dict[asyncio.Task[object], ConversationId] = field(init=False, default_factory=dict)
     """The tasks that wait for their next attempt."""
@@ -97,11 +98,11 @@ class Delivery:
     _completing: set[int] = field(init=False, default_factory=set)
     _maybe_attempted: dict[int, ConversationId] = field(init=False, default_factory=dict)
     """Messages to agents that an earlier process may have sent."""
-    _taken_over: dict[ConversationId, Instant] = field(init=False, default_factory=dict)
+    _taken_over: dict[ConversationId, BootTime] = field(init=False, default_factory=dict)
     """When conversations with undelivered effects came, the oldest first."""
 
     def __post_init__(self) -> None:
-        self._started = self.clock.now()
+        self._started = self.clock.boottime()
         self.doubts = Doubts(
             times_shown=self._times_shown, journal=self.journal, metrics=self.metrics, clock=self.clock
         )
@@ -131,7 +132,7 @@ class Delivery:
                 breaker.reached()
             elif not isinstance(item.effect, SendFile):
                 # A file calls two remotes: which one failed is not known.
-                breaker.unreachable(self.clock.now(), failure_of(error))
+                breaker.unreachable(self.clock.boottime(), failure_of(error))
         self._note_failure(item, progress, error)
 
     def is_of_a_handoff(self, item: OutboxItem) -> bool:
@@ -143,7 +144,7 @@ class Delivery:
         if progress.failures == 0:
             progress.failures = 1
             failure = failure_of(_held_back(item, breaker))
-            wait = breaker.pause_left(self.clock.now())
+            wait = breaker.pause_left(self.clock.boottime())
             self.journal.retried(item, failure, failures=1, wait=wait, held=True)
 
     def give_up_held_back(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
@@ -153,7 +154,7 @@ class Delivery:
 
     def is_past_deadline(self, item: OutboxItem) -> bool:
         """Whether the item is tried no more, once it has been tried."""
-        return self.clock.now() >= self._since(item) + self._backoff(item).give_up_after
+        return self._left(item, self._backoff(item)) <= 0
 
     def steps_of_success(self, item: OutboxItem, progress: Progress | None) -> tuple[Step, ...]:
         """The steps to write with the result of a successful attempt."""
@@ -238,7 +239,7 @@ class Delivery:
 
     def take_over(self, conversations: Iterable[ConversationId]) -> None:
         """Effects of these conversations came from another process."""
-        now = self.clock.now()
+        now = self.clock.boottime()
         for conversation_id in conversations:
             self._taken_over.pop(conversation_id, None)
             self._taken_over[conversation_id] = now
@@ -282,7 +283,9 @@ class Delivery:
         breaker = self.breaker_of(item)
         while not progress.done:
             # An item that the open breaker has held back until its deadline is still tried once: the remote may be back.
-            if breaker.may_try(self.clock.now()) or (not progress.attempted and self.is_past_deadline(item)):
+            if breaker.may_try(self.clock.boottime()) or (
+                not progress.attempted and self.is_past_deadline(item)
+            ):
                 await self._try(item, progress, breaker)
             else:
                 self._note_failure(item, progress, _held_back(item, breaker), held=True)
@@ -304,7 +307,7 @@ class Delivery:
                 await self.clock.sleep(progress.next_delay)
                 progress.next_delay = 0.0
                 return
-            until = Instant(self._since(item) + _PAYLOAD_SECONDS)
+            until = BootTime(self._since(item) + _PAYLOAD_SECONDS)
             if await self.payloads.newer(item.conversation_id, than=progress.rejected_payload, until=until):
                 progress.attempted, progress.next_delay = False, 0.0
                 return
@@ -465,21 +468,24 @@ class Delivery:
             progress.failures,
             chance=chance,
             retry_after=error.retry_after,
-            since=self._since(item),
-            now=self.clock.now(),
+            left=self._left(item, backoff),
         )
         if delay is None and not progress.attempted:
             return max(backoff.delay(progress.failures, chance=chance), error.retry_after or 0.0)
         return delay
 
-    def _since(self, item: OutboxItem) -> Instant:
+    def _left(self, item: OutboxItem, backoff: Backoff) -> float:
+        """Seconds until the retry deadline. Time in which this process stood still does not count."""
+        return self.heartbeat.patience_left(self._since(item), backoff.give_up_after)
+
+    def _since(self, item: OutboxItem) -> BootTime:
         """The start of the retry deadline. Time without a possible attempt does not count: before this process started or had the
-        conversation, while it stood still, and while the effect waited for the user's next payload.
+        conversation, and while the effect waited for the user's next payload.
         """
-        since = max(item.created_at, self._taken_over.get(item.conversation_id, self._started))
+        since = max(item.decided_at, self._taken_over.get(item.conversation_id, self._started))
         if not isinstance(item.effect, AgentEffect):
             since = max(since, self.payloads.renewed_at(item.conversation_id) or since)
-        return Instant(since + self.heartbeat.lost_since(since, self.clock.now()))
+        return since
 
     def _backoff(self, item: OutboxItem) -> Backoff:
         return retry_policy(item.effect, self.backoff_of(item))

@@ -96,7 +96,7 @@ class Doubts:
 
     def of_former_process(self, item: OutboxItem, *, silent_seconds: float) -> Doubt:
         """Of an effect that a former process may have carried out. `silent_seconds`: as in `again`, if it was attempted."""
-        now, waits = self.clock.now(), silent_seconds if item.in_doubt == "attempted" else 0.0
+        now, waits = self.clock.boottime(), silent_seconds if item.in_doubt == "attempted" else 0.0
         return Doubt(silent=waits > 0, settles_at=now + waits, readable_until=now + waits + READABLE_SECONDS)
 
     def again(self, item: OutboxItem, doubt: Doubt | None, *, silent_seconds: float) -> Doubt:
@@ -113,7 +113,7 @@ class Doubts:
             doubt.attempts += 1
             doubt.counts = False
         doubt.silent = doubt.silent or silent_seconds > 0
-        doubt.settles_at = self.clock.now() + max(LAG_SECONDS, silent_seconds)
+        doubt.settles_at = self.clock.boottime() + max(LAG_SECONDS, silent_seconds)
         doubt.readable_until = doubt.settles_at + READABLE_SECONDS
         doubt.looks = 0
         return doubt
@@ -121,7 +121,7 @@ class Doubts:
     async def look(self, item: OutboxItem, doubt: Doubt, breaker: CircuitBreaker) -> Verdict:
         """Whether an effect has to be attempted again."""
         found = await self._ask(item, breaker) if is_in_history(item.effect) else None
-        now = self.clock.now()
+        now = self.clock.boottime()
         doubt.looks += 1
         if isinstance(found, CallError):
             return Verdict.LATER if now < doubt.readable_until else self._repeat(item, doubt, unsure=True)
@@ -160,21 +160,21 @@ class Doubts:
     async def _ask(self, item: OutboxItem, breaker: CircuitBreaker) -> int | CallError | None:
         """The number; an error for which asking again may help; None if it does not."""
         bot_id = item.conversation_id.bot_id
-        if self.clock.now() < self._refused_until.get(bot_id, 0.0):
+        if self.clock.boottime() < self._refused_until.get(bot_id, 0.0):
             return None
         async with self._asking:
             try:
                 found = await self.times_shown(item)
             except CallError as error:
                 if isinstance(error, Unreachable):
-                    breaker.unreachable(self.clock.now(), failure_of(error))
+                    breaker.unreachable(self.clock.boottime(), failure_of(error))
                 elif error.status is not None:
                     breaker.reached()
                 self.journal.history_unreadable(item, error)
                 if error.retryable and error.status != _FORBIDDEN:
                     return error
                 if error.status is not None:
-                    self._refused_until[bot_id] = self.clock.now() + _REFUSED_SECONDS
+                    self._refused_until[bot_id] = self.clock.boottime() + _REFUSED_SECONDS
                 return None
         breaker.reached()
         return found

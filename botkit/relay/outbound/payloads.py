@@ -11,7 +11,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from botkit.handoff.conversation import ConversationId, Instant
+from botkit.boottime import BootTime
+from botkit.handoff.conversation import ConversationId
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.relay.clock import Clock
 from botkit.relay.ledger_client import LedgerClient
@@ -32,7 +33,7 @@ class Payloads:
         self._keeping = keeping
         self.awaited: dict[ConversationId, set[asyncio.Future[None]]] = {}
         """The waiting effects of each conversation that needs a newer payload; usually empty."""
-        self._renewed: OrderedDict[ConversationId, tuple[int, Instant]] = OrderedDict()
+        self._renewed: OrderedDict[ConversationId, tuple[int, BootTime]] = OrderedDict()
         """The hash and arrival time of recent payloads for which an effect had waited."""
 
     async def own(self, item: OutboxItem) -> HookBody | None:
@@ -58,7 +59,7 @@ class Payloads:
             conversation_id.bot_id in self._keeping or self._ledger.conversation(conversation_id) is not None
         )
 
-    def renewed_at(self, conversation_id: ConversationId) -> Instant | None:
+    def renewed_at(self, conversation_id: ConversationId) -> BootTime | None:
         """When the newest payload arrived for which an effect had waited."""
         _, at = self._renewed.get(conversation_id, (0, None))
         return at
@@ -68,7 +69,7 @@ class Payloads:
         newest = self.at_hand(conversation_id)
         return newest is not None and hash(newest) != than
 
-    async def newer(self, conversation_id: ConversationId, *, than: int | None, until: Instant) -> bool:
+    async def newer(self, conversation_id: ConversationId, *, than: int | None, until: BootTime) -> bool:
         """Wait for a payload with another hash than the rejected one; False if none arrives in time."""
         while True:
             # Registered before the payload is read, or a commit in between would go unnoticed.
@@ -80,7 +81,7 @@ class Payloads:
                 if newest is not None and (payload := hash(newest)) != than:
                     self._note_renewal(conversation_id, payload)
                     return True
-                left = until - self._clock.now()
+                left = until - self._clock.boottime()
                 if left <= 0:
                     return False
                 await self._first_of(woken, left)
@@ -99,7 +100,7 @@ class Payloads:
         noted = self._renewed.pop(conversation_id, None)
         # Once for each payload, also if several effects had waited for it.
         if noted is None or noted[0] != payload:
-            noted = payload, self._clock.now()
+            noted = payload, self._clock.boottime()
         self._renewed[conversation_id] = noted
         if len(self._renewed) > _MAX_RENEWED:
             self._renewed.popitem(last=False)

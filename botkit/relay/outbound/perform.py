@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from botkit import errors
 from botkit.agents import AgentSystem, File, Granted
+from botkit.boottime import BootTime
 from botkit.config.settings import BotSettings
 from botkit.handoff import effects, events
-from botkit.handoff.conversation import ConversationId
+from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.file_reasons import TOO_LARGE, TRANSFER, TYPE
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.observability.tracebacks import where
@@ -37,7 +38,7 @@ End = Callable[[ConversationId, effects.EndSession, AgentSystem], Awaitable[None
 CallHandlers = Callable[[ConversationId, effects.CallHandlers], Awaitable[tuple[events.ApiCall, ...]]]
 """Calls the bot's handlers of a moment of the hand-off; returns the calls that they request. Never raises."""
 
-Sent = Callable[[ConversationId, float], None]
+Sent = Callable[[ConversationId, BootTime], None]
 """Called after a message of the user was sent to the agents, with the time at which it was."""
 
 
@@ -93,7 +94,7 @@ class Performer:
                 await system.start(session_id, access, attributes=effect.attributes, language=effect.language)
                 return events.SessionStarted(key=key_of(item), at=self.clock.now(), session_id=session_id)
             case effects.SendToAgent(session_id, _, access):
-                began = self.clock.now()
+                began = self.clock.boottime()
                 await system.send(session_id, access, message_id=effect.message_id, text=effect.text)
                 self.sent(item.conversation_id, began)
                 return self._accepted(item, effect)
@@ -138,7 +139,7 @@ class Performer:
             raise TypeError(f"{type(effect).__name__} is no effect on the platform")
         if hook is None:
             raise _no_payload("get messages")
-        return await self._platform(item).times_shown(effect, hook, since=item.created_at)
+        return await self._platform(item).times_shown(effect, hook, since=self._made_at(item))
 
     def platform_seconds(self, item: OutboxItem) -> float:
         """How long the item's platform usually may take to answer."""
@@ -191,6 +192,12 @@ class Performer:
                 if conversation is not None and conversation.session is not None:
                     return events.UserLost(key=key, at=self.clock.now(), session_id=conversation.session.id)
         return None
+
+    def _made_at(self, item: OutboxItem) -> Instant:
+        """When the effect was made, by the clock as it is set now."""
+        if not item.decided_at:
+            return item.created_at
+        return Instant(self.clock.now() - (self.clock.boottime() - item.decided_at))
 
     async def _call_handlers(self, item: OutboxItem, effect: effects.CallHandlers) -> events.Event | None:
         """The calls that handlers request are committed together with the completion of the effect: made once, or not at all."""

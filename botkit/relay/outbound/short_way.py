@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple, Protocol
 
+from botkit.boottime import BootTime
 from botkit.errors import CallError, LedgerClosed
-from botkit.handoff.conversation import Instant
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
@@ -72,7 +72,7 @@ class LanesOf(Protocol):
 class _Repetition(NamedTuple):
     """The next attempt of a lane."""
 
-    at: Instant
+    at: BootTime
     number: int
     """Unique; of two that are due at the same time, the older one goes first."""
     lane: Lane
@@ -184,7 +184,7 @@ class ShortWay:
         return (
             remote.calling < MAX_CALLING
             and self._delivery.may_act()
-            and remote.breaker.may_try(self._clock.now())
+            and remote.breaker.may_try(self._clock.boottime())
         )
 
     def _begin(self, remote: _Remote, lane: Lane) -> None:
@@ -294,7 +294,7 @@ class ShortWay:
         """Begin an attempt or give the head up; False if it has to wait."""
         if not self._delivery.may_act():
             return False
-        if not remote.breaker.may_try(self._clock.now()):
+        if not remote.breaker.may_try(self._clock.boottime()):
             if not self._delivery.is_past_deadline(lane.head):
                 return False
             # Nothing is given up that was never really tried: the remote may be back.
@@ -316,7 +316,7 @@ class ShortWay:
                 if not self._delivery.may_act():
                     pause = MAY_ACT_SECONDS
                 elif remote.breaker.is_open:
-                    pause = max(_MIN_PAUSE, remote.breaker.pause_left(self._clock.now()))
+                    pause = max(_MIN_PAUSE, remote.breaker.pause_left(self._clock.boottime()))
                 else:
                     break
                 await self._clock.sleep(pause)
@@ -326,7 +326,7 @@ class ShortWay:
         self._advance(remote)
 
     def _repeat(self, remote: _Remote, lane: Lane, seconds: float, *, fixed: bool) -> None:
-        at = Instant(self._clock.now() + seconds)
+        at = BootTime(self._clock.boottime() + seconds)
         next_one = _Repetition(at, next(self._numbers), lane, fixed)
         heapq.heappush(remote.due, next_one)
         if remote.due[0] is next_one:  # It is due before what the task waits for.
@@ -336,7 +336,7 @@ class ShortWay:
 
     async def _start_what_is_due(self, remote: _Remote) -> None:
         while remote.due:
-            left = remote.due[0].at - self._clock.now()
+            left = remote.due[0].at - self._clock.boottime()
             if left > 0:
                 await self._clock.sleep(left)
             else:

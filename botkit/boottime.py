@@ -1,0 +1,16 @@
+"""The clock for durations and deadlines: it only goes forward, and also counts while the machine sleeps."""
+
+from __future__ import annotations
+
+import time
+from typing import Final, NewType
+
+BootTime = NewType("BootTime", float)
+"""Seconds since the machine was started."""
+
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def boottime() -> BootTime:
+    """Seconds since the machine was started, with those in which it slept or this process was stopped."""
+    return BootTime(time.clock_gettime(_CLOCK))
