@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from botkit.ledger.interface import Committed, Input
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 
@@ -63,3 +66,28 @@ class FutureReceipt(Receipt[T]):
             self._future.set_exception(outcome)
         else:
             self._future.set_result(outcome)
+
+
+class Submits(ABC):
+    """The two ways to submit an input, for everything that takes inputs in."""
+
+    def submit(self, input: Input) -> Future[Committed]:
+        """See `interface.Ledger.submit`."""
+        future: Future[Committed] = Future()
+        receipt = FutureReceipt(future)
+        if (refused := self._submit(input, receipt, None)) is not None:
+            receipt.settle(refused)
+        return future
+
+    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
+        """See `interface.Ledger.submit_then`."""
+        receipt: Receipt[Committed] = Receipt(then)
+        if (refused := self._submit(input, receipt, asyncio._get_running_loop())) is not None:
+            receipt.settle(refused)
+        return receipt.drop
+
+    @abstractmethod
+    def _submit(
+        self, input: Input, receipt: Receipt[Committed], loop: asyncio.AbstractEventLoop | None
+    ) -> Exception | None:
+        """Queue an input, or return why it is not accepted. On a loop, it is taken when the loop's turn has ended."""

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from botkit.config.settings import Settings
-from botkit.handoff.conversation import ConversationId
-from botkit.ledger.interface import Committed, Decide, HookBody, Input
+from botkit.ledger.interface import Decide
 from botkit.ledger.stores import require_psycopg
 from botkit.observability.metrics import Telemetry
-from botkit.service.role import RelayFactory, RunningRelay, live_sessions
-
-if TYPE_CHECKING:
-    from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.service.role import RelayFactory, Running
 
 
 @dataclass(kw_only=True, eq=False)
@@ -33,61 +26,26 @@ class Member:
     decide: Decide
     relay_factory: RelayFactory
     telemetry: Telemetry
-    ledger: PostgresLedger = field(init=False)
-    relay: RunningRelay = field(init=False)
+    store: Running = field(init=False)
 
     def join(self) -> None:
         """See `Role.join`."""
         require_psycopg()
         from botkit.ledger.postgresql.ledger import PostgresLedger
 
-        store = self.settings.store
-        self.ledger = PostgresLedger(store.url, self.decide, direct_url=store.direct_url)
+        ledger = PostgresLedger(
+            self.settings.store.url, self.decide, direct_url=self.settings.store.direct_url
+        )
         # Made before the ledger starts: conversations come to it from then on.
-        self.relay = self.relay_factory(self.settings, self.ledger, self.telemetry)
-        self.ledger.start(self.relay.on_commit, self.relay)
+        relay = self.relay_factory(self.settings, ledger, self.telemetry)
+        ledger.start(relay.on_commit, relay)
+        self.store = Running(ledger, relay, self.telemetry)
         try:
-            self.relay.start()
+            relay.start()
         except BaseException:
-            self.ledger.close()
+            ledger.close()
             raise
 
     def leave(self) -> None:
         """See `Role.leave`. Other processes go on with the conversations at once."""
-        self.relay.close()
-        self.ledger.close()
-
-    def submit(self, input: Input) -> Future[Committed]:
-        """See `Role.submit`."""
-        return self.ledger.submit(input)
-
-    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
-        """See `Role.submit_then`."""
-        return self.ledger.submit_then(input, then)
-
-    def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
-        """See `Role.newest_hook`."""
-        return self.ledger.newest_hook(conversation_id)
-
-    def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
-        """See `Role.newest_hook_of`."""
-        return self.ledger.newest_hook_of(bot_id, user_id)
-
-    def ready(self) -> dict[str, bool]:
-        """See `Role.ready`."""
-        return {"store": self.ledger.healthy(), "relay": self.relay.ready()}
-
-    @property
-    def counts(self) -> Telemetry:
-        """See `Role.counts`."""
-        return self.telemetry
-
-    @property
-    def outbox_depth(self) -> int:
-        """See `Role.outbox_depth`."""
-        return self.ledger.depth
-
-    @property
-    def open_sessions(self) -> int:
-        """See `Role.open_sessions`."""
-        return live_sessions(self.ledger)
+        self.store.close()

@@ -42,13 +42,13 @@ from botkit.http.hosts import AllowedHosts
 from botkit.ledger.interface import Committed, Input, Ledger
 from botkit.ledger.kinds import is_postgresql
 from botkit.ledger.loop_calls import LoopCalls
-from botkit.ledger.sharing.leader import Counts
+from botkit.ledger.sqlite.sharing.taking import Counts
 from botkit.observability.metrics import Telemetry
 from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.relay import Relay
 from botkit.service.leadership import Leadership
 from botkit.service.member import Member
-from botkit.service.role import RelayFactory, Role, RunningRelay
+from botkit.service.role import RelayFactory, Role, RunningRelay, Store
 from botkit.service.visitor import Visitor
 from botkit.wsgi.middleware import BotKitMiddleware
 
@@ -287,7 +287,7 @@ class Service:
         running = self._running_here()
         if running is None:
             raise LedgerClosed(_CLOSED)
-        return running.role.submit_then(input, then)
+        return running.role.store.submit_then(input, then)
 
     def close(self) -> None:
         """Accept no more hooks, let the relay finish deliveries in progress, and leave the rest in the store."""
@@ -312,7 +312,7 @@ class Service:
         """
         return self._counts().exposition(openmetrics=openmetrics)
 
-    def store(self) -> Role:
+    def store(self) -> Store:
         """The store; starts the service if it does not run yet. Raises: LedgerError if the store cannot be used."""
         running = self._running_here()
         if running is None:
@@ -320,7 +320,7 @@ class Service:
             running = self._running
             if running is None:
                 raise LedgerClosed(_CLOSED)
-        return running.role
+        return running.role.store
 
     def conversation(self, bot_id: str, user_id: str, *, channel: str = "") -> ConversationHandle:
         """See `BotKit.conversation`."""
@@ -405,13 +405,13 @@ class Service:
 
     def _counts(self) -> Counts:
         running = self._running
-        return running.role.counts if running is not None else self.telemetry
+        return running.role.store.counts if running is not None else self.telemetry
 
     def _outbox_depth(self) -> float:
-        return self._running.role.outbox_depth if self._running is not None else 0
+        return self._running.role.store.outbox_depth if self._running is not None else 0
 
     def _open_sessions(self) -> float:
-        return self._running.role.open_sessions if self._running is not None else 0
+        return self._running.role.store.open_sessions if self._running is not None else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from botkit.handoff import webhooks
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import HookDeferred, UserMessage
 from botkit.ledger.interface import HookBody, Input
-from botkit.service.leadership import Leadership
+from botkit.ledger.sqlite import SqliteLedger
+from botkit.service.role import Running
 from botkit.testing.relay import RecordingRelay
 from tests.hooks.hook_payloads import BOT_ID, as_body, settings, user_message
 
@@ -78,9 +79,9 @@ def test_send_reaches_the_user_on_the_named_channel_or_where_they_wrote_last(
         store.submit(Input(where, said, hook=HookBody(as_body(user_message())), keep_payload=True)).result(10)
     sent = app.test_cli_runner().invoke(args=["botkit", "send", BOT_ID, "u-1", "It has arrived.", *options])
     assert (sent.exit_code, sent.output) == (0, "")
-    assert isinstance(store, Leadership)
-    assert store._leading is not None
-    found = store._leading.ledger.undelivered()[-1]
+    assert isinstance(store, Running)
+    assert isinstance(store.ledger, SqliteLedger)
+    found = store.ledger.undelivered()[-1]
     assert (type(found.effect).__name__, found.conversation_id.channel) == ("CallUser", channel)
 
 

@@ -125,7 +125,7 @@ def late_commit(_: str) -> None:
         then(Committed(Conversation(input.conversation_id), (), ()))
         return lambda: None
 
-    SqliteLedger.submit_then = hasty  # type: ignore[method-assign]
+    setattr(SqliteLedger, "submit_then", hasty)  # noqa: B010 - mypy refuses to assign a method
 
 
 def overtaking_lane(_: str) -> None:

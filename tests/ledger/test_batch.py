@@ -94,6 +94,7 @@ def written(connection: sqlite3.Connection, remembered: Remembered, after: Conve
     batch.decide(input, "", seen=False)
     connection.execute("BEGIN")
     write(connection, batch)
+    connection.execute("COMMIT")
     batch.apply()
     connection.set_trace_callback(None)
     (statement,) = [one for one in ran if " conversations " in one]

@@ -210,7 +210,7 @@ def test_a_rest_that_cannot_be_copied_fails_no_commit(
     def fails(_: object) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
-    monkeypatch.setattr("botkit.ledger.sqlite.ledger.copy_log", fails)
+    monkeypatch.setattr("botkit.ledger.sqlite.ledger.copy_rest", fails)
     commit_until(stage, lambda: said(log, "checkpoint_failed"))
     assert stage.ledger.healthy()
 

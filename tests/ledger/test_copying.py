@@ -23,8 +23,8 @@ from botkit.ledger.interface import HookBody, Input, OutboxItem
 from botkit.ledger.postgresql import reading
 from botkit.ledger.postgresql.database import connect
 from botkit.ledger.postgresql.migrations import migrate
-from botkit.ledger.postgresql.rows import decision_to_bytes
 from botkit.ledger.postgresql.shards import SHARDS, shard_of
+from botkit.ledger.rows import decision_to_bytes
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.stores import source_at, stories_in, target_at
 from tests.ledger.ledger_stage import BOT, SESSION, SqliteStage

@@ -34,7 +34,7 @@ def test_a_query_fits_the_schema(store: sqlite3.Connection, name: str) -> None:
 
 
 def test_every_query_is_used_and_every_used_one_is_there() -> None:
-    code = "".join(file.read_text() for file in PACKAGE.glob("*.py"))
+    code = "".join(file.read_text() for file in PACKAGE.rglob("*.py"))
     assert set(re.findall(r'SQL\["(\w+)"\]', code)) == set(SQL)
 
 

@@ -361,5 +361,8 @@ ALTER TABLE p3 RENAME TO payloads;
 CREATE INDEX payloads_at ON payloads (at);
 ALTER TABLE outbox DROP COLUMN channel;
 DROP TABLE story;
+DROP TABLE inputs;
+DROP TABLE failed_inputs;
+DROP TABLE answers;
 UPDATE meta SET value = '3' WHERE name = 'schema_version'
 """

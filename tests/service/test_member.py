@@ -15,7 +15,7 @@ from botkit.handoff.events import AgentTransfer, HookAnswered, UserMessage, User
 from botkit.kit import BotKit
 from botkit.ledger.interface import Committed, HookBody, Input, Ledger
 from botkit.observability.metrics import Telemetry
-from botkit.service.role import Role
+from botkit.service.role import Store
 from botkit.testing.relay import RecordingRelay
 from botkit.testing.waiting import until
 from tests.hooks.hook_payloads import BOT_ID, settings
@@ -57,7 +57,7 @@ def house(postgresql: Server) -> Iterator[House]:
         kit.close()
 
 
-def role_of(kit: BotKit) -> Role:
+def store_of(kit: BotKit) -> Store:
     return kit._service().store()
 
 
@@ -67,13 +67,13 @@ def said(user: str, key: str = "1") -> Input:
 
 
 def commit(kit: BotKit, input: Input) -> Committed:
-    committed: Committed = role_of(kit).submit(input).result(10)
+    committed: Committed = store_of(kit).submit(input).result(10)
     return committed
 
 
 def owns(kit: BotKit) -> int:
     """The number of shards that a kit has."""
-    return len(role_of(kit).ledger._owner._own.shards)  # type: ignore[attr-defined]
+    return len(store_of(kit).ledger._owner._own.shards)  # type: ignore[attr-defined]
 
 
 def test_a_process_takes_hooks_and_its_relay_carries_them_out(house: House) -> None:
@@ -83,7 +83,7 @@ def test_a_process_takes_hooks_and_its_relay_carries_them_out(house: House) -> N
     assert commit(kit, said("u-1")).duplicate
     until(lambda: house.told == ["u-1"])
     assert kit.ready() == {"store": True, "relay": True}
-    assert role_of(kit).outbox_depth == 1
+    assert store_of(kit).outbox_depth == 1
     assert b"botkit_outbox_depth 1.0" in kit._service().exposition()
 
 
@@ -97,14 +97,14 @@ def test_two_processes_share_the_conversations(house: House, share: bool) -> Non
         commit(first if number % 2 else second, said(f"u-{number}"))
     until(lambda: len(house.told) == 10)
     assert all(relay.committed for relay in house.relays)
-    assert role_of(first).outbox_depth + role_of(second).outbox_depth == 10
+    assert store_of(first).outbox_depth + store_of(second).outbox_depth == 10
 
 
 def test_outcomes_are_told_by_callback(house: House) -> None:
     kit = house.kit()
     kit.start()
     told: list[Committed | Exception] = []
-    role_of(kit).submit_then(said("u-1"), told.append)
+    store_of(kit).submit_then(said("u-1"), told.append)
     until(lambda: len(told) == 1)
     assert isinstance(told[0], Committed)
 
@@ -132,11 +132,11 @@ def test_a_process_that_comes_for_a_moment_writes_down_and_owns_nothing(house: H
     assert not commit(comes, said("u-1")).duplicate
     assert commit(comes, said("u-1")).duplicate
     until(lambda: house.told == ["u-1"])
-    assert role_of(comes).newest_hook_of(BOT_ID, "u-1") is not None
+    assert store_of(comes).newest_hook_of(BOT_ID, "u-1") is not None
     late = HookAnswered(key="3", at=Instant(1.0), context="{}")
     assert commit(comes, Input(ConversationId(BOT_ID, "webhook/1"), late)).refused
     told: list[Committed | Exception] = []
-    role_of(comes).submit_then(said("u-2"), told.append)
+    store_of(comes).submit_then(said("u-2"), told.append)
     until(lambda: len(told) == 1)
     assert comes.ready() == {"store": True}
     assert b"botkit_outbox_depth 0.0" in comes._service().exposition()
@@ -147,7 +147,7 @@ def test_a_process_that_comes_for_a_moment_writes_down_and_owns_nothing(house: H
     assert len(house.relays) == 1
     assert owns(stays) == 64
     with pytest.raises(LedgerError):
-        role_of(comes)
+        store_of(comes)
 
 
 def test_the_newest_payload_is_read_from_any_process(house: House) -> None:
@@ -158,9 +158,9 @@ def test_the_newest_payload_is_read_from_any_process(house: House) -> None:
     commit(first, said("u-1"))
     until(lambda: house.told == ["u-1"])
     for kit in (first, second):
-        found = role_of(kit).newest_hook_of(BOT_ID, "u-1")
+        found = store_of(kit).newest_hook_of(BOT_ID, "u-1")
         assert found == (ConversationId(BOT_ID, "u-1"), HookBody(b'{"message":"hi"}'))
-        assert role_of(kit).newest_hook(ConversationId(BOT_ID, "u-1")) == HookBody(b'{"message":"hi"}')
+        assert store_of(kit).newest_hook(ConversationId(BOT_ID, "u-1")) == HookBody(b'{"message":"hi"}')
 
 
 def test_open_sessions_are_counted_by_the_process_that_has_them(house: House) -> None:
@@ -170,7 +170,7 @@ def test_open_sessions_are_counted_by_the_process_that_has_them(house: House) ->
         key="2", at=Instant(1.0), session_id="0f4f5c1e-6f5f-4b51-9d8e-000000000001", profile=UserProfile()
     )
     commit(kit, Input(ConversationId(BOT_ID, "u-1"), transfer, hook=HookBody(b"{}")))
-    until(lambda: role_of(kit).open_sessions == 1)
+    until(lambda: store_of(kit).open_sessions == 1)
 
 
 def test_a_relay_that_does_not_start_leaves_nothing_behind(house: House) -> None:

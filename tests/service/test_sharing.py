@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import socket
+import shutil
+import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,20 +19,16 @@ import msgspec
 import pytest
 
 from botkit.config.settings import AgentSystemSettings, Secret, Settings
-from botkit.errors import LedgerBusy, LedgerClosed, LedgerError, NothingToAnswer
+from botkit.errors import LeaderLost, LedgerBusy, LedgerClosed, LedgerError, NothingToAnswer
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.events import (
-    AgentTransfer,
-    ApiCall,
-    CallsRequested,
-    MetaInfo,
-    UserMessage,
-    UserProfile,
-)
+from botkit.handoff.events import UserMessage
 from botkit.kit import BotKit
 from botkit.ledger.interface import Committed, HookBody, Input, Ledger
-from botkit.ledger.sharing import address, messages
+from botkit.ledger.sqlite import store as sqlite_store
+from botkit.ledger.sqlite.sharing import follower as following
+from botkit.ledger.sqlite.sharing import messages
 from botkit.observability.metrics import Telemetry
+from botkit.service import leadership
 from botkit.service.leadership import Leadership, fingerprint
 from botkit.testing.relay import RecordingRelay
 from botkit.testing.waiting import until
@@ -53,6 +51,23 @@ class House:
         self.kits.append(kit)
         return kit
 
+    def started(self, count: int) -> list[BotKit]:
+        """So many kits that are started; the first is the leader."""
+        kits = [self.kit() for _ in range(count)]
+        for kit in kits:
+            kit.start()
+        return kits
+
+    @property
+    def texts(self) -> list[str]:
+        """What the leaders have decided on, in order."""
+        events = [item.hook for relay in self.relays for one in relay.committed for item in one.items]
+        return [msgspec.json.decode(hook.body)["message"] for hook in events if hook is not None]
+
+    def query(self, statement: str) -> Any:
+        with closing(sqlite3.connect(self.store)) as connection:
+            return connection.execute(statement).fetchall()
+
     def _relay(self, settings: Settings, ledger: Ledger, telemetry: Telemetry) -> RecordingRelay:
         relay = RecordingRelay(settings, ledger, telemetry)
         self.relays.append(relay)
@@ -69,11 +84,33 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 def said(text: str, key: str) -> Input:
     event = UserMessage(key=key, at=Instant(1.0), text=text, agent_transfer=False)
-    return Input(USER, event, hook=HookBody(b'{"message":"hi"}'), keep_payload=True)
+    return Input(USER, event, hook=HookBody(msgspec.json.encode({"message": text})), keep_payload=True)
 
 
 def store_of(kit: BotKit) -> Any:
     return kit._service().store()
+
+
+def role_of(kit: BotKit) -> Any:
+    running = kit._service()._running
+    assert running is not None
+    return running.role
+
+
+@pytest.fixture
+def no_failover(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """No follower takes over until this is called."""
+    may = threading.Event()
+    lead = Leadership._lead
+
+    def held(role: Leadership) -> Any:
+        if role._follower is not None and not may.is_set():
+            raise LedgerBusy("not yet")
+        return lead(role)
+
+    monkeypatch.setattr(leadership, "STANDBY_SECONDS", 0.01)
+    monkeypatch.setattr(Leadership, "_lead", held)
+    return may.set
 
 
 def commit(kit: BotKit, input: Input) -> Committed:
@@ -81,23 +118,33 @@ def commit(kit: BotKit, input: Input) -> Committed:
     return committed
 
 
-def test_a_followers_input_is_committed_by_the_leader(house: House) -> None:
-    leader, follower = house.kit(), house.kit()
-    leader.start()
-    follower.start()
-    assert not commit(follower, said("hi", "1")).duplicate
+def test_a_followers_input_is_decided_by_the_leader(house: House) -> None:
+    leader, follower = house.started(2)
+    commit(follower, said("hi", "1"))
     assert commit(leader, said("hi", "1")).duplicate
     assert len(house.relays) == 1
     (told,) = house.relays[0].committed
     assert told.conversation.id == USER
 
 
-def test_a_follower_is_told_of_a_duplicate(house: House) -> None:
-    leader, follower = house.kit(), house.kit()
-    leader.start()
-    follower.start()
-    commit(leader, said("hi", "1"))
-    assert commit(follower, said("hi", "1")).duplicate
+def test_a_followers_duplicate_is_counted_by_the_leader(house: House) -> None:
+    leader, follower = house.started(2)
+    for kit in (leader, follower, leader):
+        commit(kit, said("hi", "1"))
+    until(lambda: b"botkit_duplicate_hooks_total 1.0" in leader._service().exposition())
+
+
+def test_hooks_are_decided_in_the_order_of_their_acknowledgements_whichever_process_takes_them(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The leader hears no bell: it has to look by itself before it decides on its own hooks."""
+    monkeypatch.setattr(following, "ring", lambda _: None)
+    kits = house.started(3)
+    wanted = [f"message {number}" for number in range(60)]
+    for number, text in enumerate(wanted):
+        commit(kits[number * 7 % 3], said(text, text))
+    commit(kits[0], said("last", "last"))
+    assert house.texts == [*wanted, "last"]
 
 
 def test_submit_then_tells_outcomes_in_leader_and_follower(house: House) -> None:
@@ -113,44 +160,68 @@ def test_submit_then_tells_outcomes_in_leader_and_follower(house: House) -> None
 
 
 def test_submit_then_tells_of_a_failure_in_a_follower(house: House) -> None:
-    leader, follower = house.kit(), house.kit()
-    leader.start()
-    follower.start()
+    _, follower = house.started(2)
     told: list[Committed | Exception] = []
-    huge = msgspec.structs.replace(said("hi", "1"), hook=HookBody(b"x" * messages.MAX_BYTES))
     store = store_of(follower)
-    store.submit_then(huge, told.append)
-    assert [type(one) for one in told] == [LedgerError]
+    store.submit_then(said("hi", "half an emoji \ud83d"), told.append)
+    assert [type(one) for one in told] == [UnicodeEncodeError]
     follower.close()
     store.submit_then(said("hi", "2"), told.append)
-    assert [type(one) for one in told] == [LedgerError, LedgerClosed]
+    assert [type(one) for one in told[1:]] == [LedgerClosed]
 
 
-def test_an_input_dropped_while_there_is_no_leader_is_not_submitted_to_the_next(
-    house: House, monkeypatch: pytest.MonkeyPatch
+def test_a_follower_acknowledges_without_a_leader_and_the_next_one_decides(
+    house: House, no_failover: Callable[[], None]
 ) -> None:
-    leader, follower = house.kit(), house.kit()
-    leader.start()
-    follower.start()
-    go_on, join = threading.Event(), Leadership._join
-
-    def held(leadership: Leadership) -> None:
-        assert go_on.wait(10)
-        join(leadership)
-
-    monkeypatch.setattr(Leadership, "_join", held)
-    store = store_of(follower)
+    leader, follower, third = house.started(3)
     leader.close()
-    until(lambda: not store.ready()["store"])
+    commit(follower, said("one", "1"))
+    commit(third, said("two", "2"))
+    assert house.texts == []
+    no_failover()
+    until(lambda: len(house.texts) == 2)
+    assert house.texts == ["one", "two"]
+
+
+def test_what_followers_have_left_is_decided_at_the_next_start_also_of_a_kit_that_shares_nothing(
+    house: House, no_failover: Callable[[], None]
+) -> None:
+    leader, follower = house.started(2)
+    leader.close()
+    for number in range(3):
+        commit(follower, said(str(number), str(number)))
+    follower.close()
+    alone = house.kit(share=False)
+    alone.start()
+    assert commit(alone, said("2", "2")).duplicate
+    assert house.texts == ["0", "1", "2"]
+
+
+def test_an_input_that_was_dropped_is_not_written_down(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, follower = house.started(2)
+    store = store_of(follower)
+    go_on, reached, write = threading.Event(), threading.Event(), store._write
+
+    def held(given: list[bytes]) -> None:
+        reached.set()
+        assert go_on.wait(10)
+        write(given)
+
+    monkeypatch.setattr(store, "_write", held)
+    first = store.submit(said("first", "0"))
+    assert reached.wait(10)
     told: list[Committed | Exception] = []
     drop = store.submit_then(said("dropped", "1"), told.append)
-    store.submit_then(said("kept", "2"), told.append)
+    cancelled = store.submit(said("cancelled", "2"))
     drop()
+    assert cancelled.cancel()
+    kept = store.submit(said("kept", "3"))
     go_on.set()
-    until(lambda: len(told) == 1)
-    assert not commit(follower, said("dropped", "1")).duplicate
-    assert commit(follower, said("kept", "2")).duplicate
-    assert len(told) == 1
+    first.result(10)
+    kept.result(10)
+    until(lambda: len(house.texts) == 2)
+    assert house.texts == ["first", "kept"]
+    assert told == []
 
 
 def test_a_follower_is_told_what_the_rules_refuse(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,53 +254,33 @@ def test_a_follower_learns_on_which_channel_a_user_is(house: House) -> None:
 
 
 def test_when_the_leader_leaves_a_follower_takes_its_place_and_resumes_what_was_left(house: House) -> None:
-    leader, follower, third = house.kit(), house.kit(), house.kit()
-    for kit in (leader, follower, third):
-        kit.start()
+    leader, follower, third = house.started(3)
     commit(follower, said("hi", "1"))
+    until(lambda: len(house.texts) == 1)
     leader.close()
-    assert not commit(follower, said("again", "2")).duplicate
-    assert not commit(third, said("and again", "3")).duplicate
-    assert commit(third, said("hi", "1")).duplicate
+    until(lambda: len(house.relays) == 2 and house.relays[1].running)
+    commit(follower, said("again", "2"))
+    commit(third, said("and again", "3"))
+    until(lambda: len(house.texts) == 3)
+    assert house.texts == ["hi", "again", "and again"]
     first, second = house.relays
     assert second.resumed == [item.id for committed in first.committed for item in committed.items]
 
 
 def test_inputs_in_progress_at_a_failover_are_committed_once(house: House) -> None:
-    leader, follower = house.kit(), house.kit()
-    leader.start()
-    follower.start()
+    leader, follower = house.started(2)
     store = store_of(follower)
     futures = []
     for number in range(400):
-        futures.append(store.submit(said("hi", f"k{number}")))
+        futures.append(store.submit(said(str(number), f"k{number}")))
         if number == 200:
             leaving = threading.Thread(target=leader.close)
             leaving.start()
     for future in futures:
         future.result(10)
     leaving.join(10)
-    taken = [committed for relay in house.relays for committed in relay.committed]
-    assert len(taken) == 400
-
-
-def test_without_a_leader_inputs_wait_for_the_next(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    leader, follower = house.kit(), house.kit()
-    leader.start()
-    follower.start()
-    go_on = threading.Event()
-    store = store_of(follower)
-    succeed = store._join
-    monkeypatch.setattr(store, "_join", lambda: (go_on.wait(10), succeed())[1])
-    leader.close()
-    until(lambda: store._follower is None, "for the follower to notice")
-    waiting = store.submit(said("hi", "1"))
-    given_up = store.submit(said("not wanted any more", "2"))
-    assert given_up.cancel()
-    assert store.ready() == {"store": False, "relay": False}
-    go_on.set()
-    assert not waiting.result(10).duplicate
-    assert not commit(follower, said("not wanted any more", "2")).duplicate
+    until(lambda: len(house.texts) >= 400)
+    assert house.texts == [str(number) for number in range(400)]
 
 
 def test_a_follower_that_is_closed_leaves_the_leader_alone(house: House) -> None:
@@ -274,21 +325,21 @@ def test_a_kit_that_does_not_share_accepts_no_follower(house: House, monkeypatch
 def test_a_follower_that_fails_to_take_over_tries_again_after_any_error(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.service.leadership._TROUBLE_SECONDS", 0.0)
-    leader, follower = house.kit(), house.kit()
-    leader.start()
-    follower.start()
-    store = store_of(follower)
-    join, failures = store._join, iter([RuntimeError("a defect"), LedgerError("a full disk")])
+    monkeypatch.setattr(leadership, "_TROUBLE_SECONDS", 0.0)
+    leader, follower = house.started(2)
+    role = role_of(follower)
+    lead, failures = role._lead, iter([RuntimeError("a defect"), LedgerError("a full disk")])
 
-    def fails_at_first() -> None:
+    def fails_at_first() -> Any:
         for failure in failures:
             raise failure
-        join()
+        return lead()
 
-    monkeypatch.setattr(store, "_join", fails_at_first)
+    monkeypatch.setattr(role, "_lead", fails_at_first)
     leader.close()
-    assert not commit(follower, said("hi", "1")).duplicate
+    until(lambda: len(house.relays) == 2 and house.relays[1].running)
+    commit(follower, said("hi", "1"))
+    until(lambda: house.texts == ["hi"])
 
 
 def test_the_fingerprint_covers_bots_and_secrets_and_not_the_port(house: House) -> None:
@@ -316,54 +367,284 @@ def test_the_fingerprint_does_not_cover_the_location_of_the_files(house: House) 
     assert fingerprint(elsewhere) == fingerprint(house.settings)
 
 
-def test_a_leader_that_cannot_listen_stops_its_relay(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_socket(path: Path) -> socket.socket:
-        raise LedgerError("no socket here")
+def test_a_leader_that_cannot_hear_followers_stops_its_relay(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_pipe(*_: object) -> None:
+        raise OSError(errno.EPERM, "not permitted")
 
-    monkeypatch.setattr("botkit.ledger.sharing.address.listen", no_socket)
-    with pytest.raises(LedgerError, match="no socket here"):
+    monkeypatch.setattr("botkit.ledger.sqlite.sharing.bell.os.mkfifo", no_pipe)
+    with pytest.raises(LedgerError, match=r"botkit\.db\.bell cannot be made"):
         house.kit().start()
     assert [relay.closed for relay in house.relays] == [True]
 
 
-def test_the_socket_is_for_this_user_only_and_goes_with_the_leader(house: House) -> None:
-    kit = house.kit()
-    kit.start()
-    address = house.store.with_name("botkit.db.sock")
-    assert stat.S_IMODE(address.stat().st_mode) == 0o600
+def test_the_pipe_is_for_this_user_only_and_goes_with_the_leader(house: House) -> None:
+    (kit,) = house.started(1)
+    pipe = house.store.with_name("botkit.db.bell")
+    assert stat.S_IMODE(pipe.stat().st_mode) == 0o600
     kit.close()
-    assert not address.exists()
+    assert not pipe.exists()
+
+
+def test_rings_that_get_lost_only_cost_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.ledger.sqlite.ledger._LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(following, "ring", lambda _: None)
+    _, follower = house.started(2)
+    commit(follower, said("hi", "1"))
+    until(lambda: house.texts == ["hi"])
+
+
+def test_a_row_that_cannot_be_read_is_set_aside_and_delays_nobody(house: House) -> None:
+    _, follower = house.started(2)
+    with closing(sqlite3.connect(house.store)) as connection:
+        connection.execute("INSERT INTO inputs (given) VALUES (?)", (b"nonsense",))
+        connection.commit()
+    commit(follower, said("hi", "1"))
+    until(lambda: house.texts == ["hi"])
+    assert house.query("SELECT given FROM failed_inputs") == [(b"nonsense",)]
+
+
+def test_an_acknowledged_input_on_which_the_rules_fail_is_set_aside(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from botkit.ledger.batch import Batch
+
+    decide = Batch.decide
+
+    def fails(batch: Batch, input: Input, key: str, **more: Any) -> Any:
+        if isinstance(input.event, UserMessage) and input.event.text == "choke":
+            raise RuntimeError("a defect")
+        return decide(batch, input, key, **more)
+
+    monkeypatch.setattr(Batch, "decide", fails)
+    _, follower = house.started(2)
+    for text in ("one", "choke", "two"):
+        commit(follower, said(text, text))
+    until(lambda: house.texts == ["one", "two"])
+    ((row,),) = house.query("SELECT given FROM failed_inputs")
+    (kept,) = messages.decode(row)
+    assert isinstance(kept, messages.Submitted)
+    assert kept.hook == HookBody(b'{"message":"choke"}')
+    assert house.query("SELECT count(*) FROM inputs") == [(0,)]
+
+
+def test_an_input_that_cannot_be_stored_is_set_aside_alone(house: House) -> None:
+    leader, follower = house.started(2)
+    store_of(leader).ledger._writer.execute(
+        "CREATE TRIGGER refuse BEFORE INSERT ON payloads WHEN new.user_id = 'u-bad' BEGIN SELECT RAISE(ABORT, 'no'); END"
+    )
+    bad = msgspec.structs.replace(said("bad", "2"), conversation_id=ConversationId(BOT_ID, "u-bad"))
+    for input in (said("one", "1"), bad, said("two", "3")):
+        commit(follower, input)
+    until(lambda: house.texts == ["one", "two"])
+    assert house.query("SELECT count(*) FROM failed_inputs") == [(1,)]
+    assert commit(leader, said("two", "3")).duplicate
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process waits a tenth of a second for its turn to write, not five seconds."""
+    pragmas = tuple(one.replace("busy_timeout = 5000", "busy_timeout = 100") for one in sqlite_store._PRAGMAS)
+    assert pragmas != sqlite_store._PRAGMAS
+    monkeypatch.setattr(sqlite_store, "_PRAGMAS", pragmas)
+
+
+def test_a_process_that_is_frozen_while_it_writes_holds_the_others_up_for_a_bounded_time(
+    house: House, impatient: None
+) -> None:
+    leader, follower = house.started(2)
+    with closing(sqlite3.connect(house.store, isolation_level=None)) as frozen:
+        frozen.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError, match="whether one of its processes is stopped"):
+            commit(follower, said("hi", "1"))
+        with pytest.raises(LedgerError, match="did not commit"):
+            commit(leader, said("hi", "2"))
+        for kit in (leader, follower):
+            assert store_of(kit).ready()["store"] is False
+        frozen.execute("ROLLBACK")
+    until(lambda: all(all(store_of(kit).ready().values()) for kit in (leader, follower)))
+    commit(follower, said("after it", "3"))
+    until(lambda: house.texts == ["after it"])
+
+
+def test_a_leader_that_takes_nothing_makes_its_followers_unready_and_at_last_refuse_hooks(
+    house: House, no_failover: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "STUCK_SECONDS", 0.0)
+    monkeypatch.setattr(following, "_IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(following, "MAX_UNDECIDED", 2)
+    monkeypatch.setattr(following, "_ANSWER_SECONDS", 0.05)
+    leader, follower = house.started(2)
+    leader.close()
+    commit(follower, said("0", "0"))
+    until(lambda: store_of(follower).ready() == {"store": True, "relay": False})
+    with pytest.raises(LeaderLost):
+        follower._service().exposition()
+    commit(follower, said("1", "1"))
+    with pytest.raises(LedgerError, match="takes no inputs"):
+        commit(follower, said("2", "2"))
+    no_failover()
+    until(lambda: house.texts == ["0", "1"])
+
+
+def test_a_follower_writes_nothing_more_for_a_leader_of_another_configuration(
+    house: House, no_failover: Callable[[], None]
+) -> None:
+    leader, follower = house.started(2)
+    leader.close()
+    house.kit(share=False).start()
+    with pytest.raises(LedgerBusy, match="does not share"):
+        commit(follower, said("hi", "1"))
+    assert house.query("SELECT count(*) FROM inputs") == [(0,)]
+
+
+def test_a_process_of_another_version_is_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botkit.service.leadership.LOCK_TIMEOUT_SECONDS", 0.0)
+    house.started(1)
+    monkeypatch.setattr(messages, "VERSION", 99)
+    with pytest.raises(LedgerBusy, match="of another version"):
+        house.kit().start()
+
+
+def test_what_was_acknowledged_is_in_the_files_that_were_synced(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The power fails after the last sync: only what had been written then is left."""
+    _, follower = house.started(2)
+    writes, synced = threading.Lock(), tmp_path / "synced"
+    synced.mkdir()
+    sync = os.fdatasync
+
+    def keeps(file: int) -> None:
+        with writes:
+            for end in ("", "-wal"):
+                shutil.copyfile(f"{house.store}{end}", synced / f"botkit.db{end}")
+            sync(file)
+
+    monkeypatch.setattr(os, "fdatasync", keeps)
+    commit(follower, said("hi", "1"))
+    monkeypatch.undo()
+    with writes:
+        after = House(synced)
+    (kit,) = after.started(1)
+    assert commit(kit, said("hi", "1")).duplicate
+    kit.close()
+
+
+@pytest.mark.parametrize("place", [0, 1], ids=["leader", "follower"])
+def test_after_a_failed_sync_nothing_is_acknowledged_before_the_log_was_copied(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: int
+) -> None:
+    kits = house.started(2)
+    commit(kits[place], said("before", "0"))
+    failed = threading.Event()
+    sync = os.fdatasync
+
+    def fails_once(file: int) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(errno.EIO, "Input/output error")
+        sync(file)
+
+    monkeypatch.setattr("botkit.ledger.sqlite.sharing.log._RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(os, "fdatasync", fails_once)
+    commit(kits[place], said("hi", "1"))
+    assert failed.is_set()
+    copy = tmp_path / "file-alone.db"
+    shutil.copyfile(house.store, copy)
+    with closing(sqlite3.connect(copy)) as connection:
+        ((rows,),) = connection.execute(
+            "SELECT (SELECT count(*) FROM inputs) + (SELECT count(*) FROM inbox WHERE key LIKE '1 %')"
+        ).fetchall()
+    assert rows >= 1
+    assert all(all(store_of(kit).ready().values()) for kit in kits)
+
+
+def test_a_child_that_was_forked_from_the_leader_follows_it_and_outlives_it(house: House) -> None:
+    (leader,) = house.started(1)
+    commit(leader, said("parent", "0"))
+    (has_written, writes), (parent_left, leaves) = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            leader.start()
+            commit(leader, said("child", "1"))
+            os.write(writes, b".")
+            os.read(parent_left, 1)
+            # In a log that the parent would have deleted if it had believed to be the last one.
+            commit(leader, said("child again", "2"))
+            os._exit(0)
+        finally:
+            os._exit(1)
+    try:
+        for number in range(30):
+            commit(leader, said(str(number), f"k{number}"))
+        assert os.read(has_written, 1) == b"."
+        leader.close()
+    finally:
+        os.write(leaves, b".")
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        for pipe in (has_written, writes, parent_left, leaves):
+            os.close(pipe)
+    (after,) = house.started(1)
+    assert commit(after, said("child", "1")).duplicate
+    assert commit(after, said("child again", "2")).duplicate
+    assert house.query("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_a_store_is_shared_under_a_symbolic_link(house: House, tmp_path: Path) -> None:
+    house.started(1)
+    (link := tmp_path / "link.db").symlink_to(house.store)
+    follower = house.kit(configuration=settings(store=f"sqlite:///{link}"))
+    follower.start()
+    commit(follower, said("hi", "1"))
+    until(lambda: house.texts == ["hi"])
+
+
+def test_a_store_is_not_shared_under_a_hard_link_where_it_would_have_another_log(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("botkit.service.leadership.LOCK_TIMEOUT_SECONDS", 0.0)
+    house.started(1)
+    (link := tmp_path / "link.db").hardlink_to(house.store)
+    with pytest.raises(LedgerBusy, match="another name"):
+        house.kit(configuration=settings(store=f"sqlite:///{link}")).start()
+    assert not link.with_name("link.db-wal").exists()
+
+
+def test_a_follower_that_fails_to_take_over_keeps_the_locks_of_sqlite(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel drops all locks of a process on a file when it closes any of its descriptors of that file."""
+    leader, follower = house.started(2)
+    commit(follower, said("hi", "1"))
+    monkeypatch.setattr(leadership, "_TROUBLE_SECONDS", 0.0)
+    failures: list[None] = []
+
+    def fails(*_: object) -> None:
+        failures.append(None)
+        raise LedgerError("no relay")
+
+    role = role_of(follower)
+    monkeypatch.setattr(role, "relay_factory", fails)
+    inode = f":{house.store.stat().st_ino} "
+    leader.close()
+    until(lambda: len(failures) > 2)
+    monkeypatch.undo()
+    locks = Path("/proc/locks").read_text().splitlines()
+    assert [line for line in locks if inode in line and "POSIX" in line]
 
 
 def test_a_store_with_a_long_path_is_shared_as_well(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 120)
     deep.mkdir()
     house = House(deep)
-    leader, follower = house.kit(), house.kit()
-    leader.start()
-    follower.start()
-    assert not commit(follower, said("hi", "1")).duplicate
+    leader, follower = house.started(2)
+    commit(follower, said("hi", "1"))
+    until(lambda: house.texts == ["hi"])
     follower.close()
     leader.close()
-
-
-@pytest.mark.parametrize(
-    "word",
-    [b"", b"\xff\xff\xff\xff", b"\x00\x00\x00\x02hi", b"GET / HTTP/1.1\r\n\r\n"],
-    ids=["nothing", "too long", "no message", "http"],
-)
-def test_a_peer_that_sends_unknown_messages_is_disconnected(house: House, word: bytes) -> None:
-    leader, follower = house.kit(), house.kit()
-    leader.start()
-    with socket.socket(socket.AF_UNIX) as stranger:
-        stranger.settimeout(45)
-        stranger.connect(str(house.store.with_name("botkit.db.sock")))
-        stranger.sendall(word)
-        stranger.shutdown(socket.SHUT_WR)
-        with suppress(ConnectionResetError):
-            assert stranger.recv(1) == b""
-    follower.start()
-    assert not commit(follower, said("hi", "1")).duplicate
 
 
 def test_followers_count_in_the_leaders_metrics_and_all_processes_show_them(house: House) -> None:
@@ -372,11 +653,9 @@ def test_followers_count_in_the_leaders_metrics_and_all_processes_show_them(hous
     follower.start()
     store_of(follower).counts.hook("on_user_message", 200, 0.01)
     store_of(follower).counts.handled("on_user_message", "hours", "answered")
-    store_of(follower).counts.duplicate()
     shown = follower._service().exposition().decode()
     assert 'botkit_hooks_total{event="on_user_message",status="200"} 1.0' in shown
     assert 'botkit_handlers_total{event="on_user_message",handler="hours",outcome="answered"} 1.0' in shown
-    assert "botkit_duplicate_hooks_total 1.0" in shown
     created = "_created"
     lines = [line for line in shown.splitlines() if created not in line]
     assert lines == [
@@ -400,69 +679,3 @@ def test_a_lock_is_not_kept_by_a_child_of_the_process_that_holds_it(house: House
         os.close(gone)
         os.close(go)
         os.waitpid(child, 0)
-
-
-def test_a_child_of_the_leader_does_not_keep_its_connections(tmp_path: Path) -> None:
-    listener = address.listen(tmp_path / "s.sock")
-    follower = address.connect(tmp_path / "s.sock", seconds=10.0)
-    accepted = address.not_for_children(listener.accept()[0])
-    gone, go = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(go)
-        os.read(gone, 1)
-        os._exit(0)
-    try:
-        accepted.close()
-        assert follower.recv(1) == b""
-    finally:
-        listener.close()
-        follower.close()
-        os.close(go)
-        os.close(gone)
-        os.waitpid(child, 0)
-
-
-def test_an_oversized_input_is_refused_and_the_leader_stays(house: House) -> None:
-    leader, follower = house.kit(), house.kit()
-    leader.start()
-    follower.start()
-    store = store_of(follower)
-    api_calls = tuple(ApiCall("send_user_message", "x" * 1024 * 1024) for _ in range(17))
-    with pytest.raises(LedgerError, match="too large for one commit"):
-        store.submit(Input(USER, CallsRequested(key="a", at=Instant(1.0), api_calls=api_calls))).result(10)
-    assert not commit(follower, said("hi", "1")).duplicate
-    assert store_of(follower) is store
-
-
-TRANSFER = AgentTransfer(
-    key="t",
-    at=Instant(2.0),
-    session_id="s",
-    profile=UserProfile(user_id="u"),
-    meta_infos=(("x", MetaInfo((("a", "b"),))),),
-)
-
-
-SAID = UserMessage(key="u", at=Instant(1.0), text="hi", agent_transfer=None, request_number=3)
-
-
-@pytest.mark.parametrize("event", [TRANSFER, SAID], ids=lambda event: type(event).__name__)
-def test_an_input_survives_the_socket(event: Any) -> None:
-    input = Input(USER, event, hook=HookBody(b"{}", "dc-1"), aliases=("x",), keep_payload=True)
-    travelled = messages.from_follower(messages.encode(messages.submit_message(7, input)))
-    assert isinstance(travelled, messages.Submit)
-    assert messages.input_of(travelled) == input
-
-
-def test_a_ledger_error_keeps_its_type_and_other_errors_lose_their_text() -> None:
-    assert isinstance(messages.error_of(messages.failed(1, LedgerClosed("stopping"))), LedgerClosed)
-    assert "secret" not in str(messages.error_of(messages.failed(1, ValueError("secret"))))
-
-
-def test_a_truncated_frame_is_none() -> None:
-    here, there = socket.socketpair()
-    with here, there:
-        here.sendall(b"\x00\x00\x00\x05hel")
-        here.shutdown(socket.SHUT_WR)
-        assert messages.receive(there) is None

@@ -16,9 +16,9 @@ from botkit.ledger.postgresql.database import Connection, address, columns_of, c
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, version_of
 from botkit.ledger.postgresql.owner import BLOCK
 from botkit.ledger.postgresql.queries import SQL
-from botkit.ledger.postgresql.rows import decision_from_bytes
 from botkit.ledger.postgresql.server import examine
 from botkit.ledger.postgresql.shards import SHARDS, shard_of
+from botkit.ledger.rows import decision_from_bytes
 
 _SETTINGS: dict[str, str | int] = {
     "statement_timeout": 0,

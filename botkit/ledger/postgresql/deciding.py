@@ -17,10 +17,10 @@ from botkit.ledger.batch import Batch, is_flagged
 from botkit.ledger.interface import Committed, Decide, Input
 from botkit.ledger.memory import Remembered
 from botkit.ledger.postgresql.passed_on import AllPassedOn, PassedOn, PerhapsTried, is_named
-from botkit.ledger.postgresql.rows import decision_to_bytes
 from botkit.ledger.postgresql.shards import shard_of
 from botkit.ledger.postgresql.writing import Rows, names_changed
 from botkit.ledger.receipts import Receipt
+from botkit.ledger.rows import decision_to_bytes
 
 _PASSED_ON = (PassToBot, PassToUser)
 

@@ -24,9 +24,9 @@ from botkit.ledger.interface import Committed, Input
 from botkit.ledger.memory import PLATFORM_USER
 from botkit.ledger.postgresql.database import GENERIC_PLANS, INPUTS_FAULT, LOST, Connection, connect
 from botkit.ledger.postgresql.queries import SQL
-from botkit.ledger.postgresql.rows import input_to_bytes
 from botkit.ledger.postgresql.shards import shard_of
 from botkit.ledger.receipts import Receipt
+from botkit.ledger.rows import input_to_bytes
 from botkit.ledger.waiting import Waiting
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where

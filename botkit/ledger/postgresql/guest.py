@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Sequence
 
 from botkit.errors import LedgerClosed, LedgerError
-from botkit.handoff.conversation import ConversationId
+from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.postgresql import reading
 from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL, Awaited
@@ -15,16 +14,18 @@ from botkit.ledger.postgresql.door import Door
 from botkit.ledger.postgresql.listener import Listener
 from botkit.ledger.postgresql.readers import Readers
 from botkit.ledger.postgresql.server import prepare
-from botkit.ledger.receipts import FutureReceipt, Receipt
+from botkit.ledger.receipts import Receipt, Submits
 
 
-class PostgresGuest:
+class PostgresGuest(Submits):
     """Writes inputs down for their owners, and reads. What it leaves behind waits for a process that owns conversations.
 
     Args:
         url: ``postgresql://user:password@host/database``.
         direct_url: the same database without a pooler in between.
     """
+
+    depth = 0
 
     def __init__(self, url: str, *, direct_url: str = "") -> None:
         self._url, self._direct_url, pooled = url, direct_url, bool(direct_url)
@@ -53,20 +54,6 @@ class PostgresGuest:
         self._awaited.close()
         self._readers.close()
 
-    def submit(self, input: Input) -> Future[Committed]:
-        """See `interface.Ledger.submit`, of what is no relay's. The consequences are the owner's."""
-        future: Future[Committed] = Future()
-        if (refused := self._submit(input, FutureReceipt(future), None)) is not None:
-            future.set_exception(refused)
-        return future
-
-    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
-        """See `interface.Ledger.submit_then`, and `submit`."""
-        receipt: Receipt[Committed] = Receipt(then)
-        if (refused := self._submit(input, receipt, asyncio._get_running_loop())) is not None:
-            receipt.settle(refused)
-        return receipt.drop
-
     def _submit(
         self, input: Input, receipt: Receipt[Committed], loop: asyncio.AbstractEventLoop | None
     ) -> LedgerError | None:
@@ -77,6 +64,10 @@ class PostgresGuest:
     def healthy(self) -> bool:
         """Whether commits succeed."""
         return self._started and self._door.working
+
+    def open_conversations(self) -> Sequence[Conversation]:
+        """See `interface.Ledger.open_conversations`."""
+        return ()
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook`."""

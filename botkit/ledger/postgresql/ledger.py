@@ -7,7 +7,6 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from typing import get_args
 from uuid import uuid4
 
@@ -23,14 +22,14 @@ from botkit.ledger.postgresql.listener import Listener
 from botkit.ledger.postgresql.owner import Owner
 from botkit.ledger.postgresql.readers import Readers
 from botkit.ledger.postgresql.server import prepare
-from botkit.ledger.receipts import FutureReceipt, Receipt
+from botkit.ledger.receipts import Receipt, Submits
 
 _SUBMITTED = get_args(SubmittedEvent)
 MAX_UNDELIVERED = 100_000
 """Max effects of this process' shards; then hooks are refused, because the relay holds the effects in memory."""
 
 
-class PostgresLedger:
+class PostgresLedger(Submits):
     """See `interface.Ledger`. Any number of processes per database; each owns some of the conversations.
 
     Args:
@@ -93,20 +92,6 @@ class PostgresLedger:
         self._readers.close()
 
     # --- inputs, from any thread ---------------------------------------------------------------------------------------
-
-    def submit(self, input: Input) -> Future[Committed]:
-        """See `interface.Ledger.submit`. The consequences of a hook are its owner's: the returned conversation is empty."""
-        future: Future[Committed] = Future()
-        if (refused := self._submit(input, FutureReceipt(future), None)) is not None:
-            future.set_exception(refused)
-        return future
-
-    def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
-        """See `interface.Ledger.submit_then`, and `submit`."""
-        receipt: Receipt[Committed] = Receipt(then)
-        if (refused := self._submit(input, receipt, asyncio._get_running_loop())) is not None:
-            receipt.settle(refused)
-        return receipt.drop
 
     def _submit(
         self, input: Input, receipt: Receipt[Committed], loop: asyncio.AbstractEventLoop | None

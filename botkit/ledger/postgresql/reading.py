@@ -14,7 +14,7 @@ from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.ledger.memory import Stored
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.queries import SQL
-from botkit.ledger.postgresql.rows import decision_from_bytes
+from botkit.ledger.rows import decision_from_bytes
 from botkit.ledger.sizes import fitting
 
 ROWS_AT_ONCE = 2_000

@@ -15,7 +15,7 @@ from botkit.ledger.interface import Input
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.deciding import Taken
 from botkit.ledger.postgresql.queries import SQL
-from botkit.ledger.postgresql.rows import input_from_row
+from botkit.ledger.rows import input_from_row
 from botkit.observability.events import get_logger
 
 _log = get_logger("botkit.ledger")

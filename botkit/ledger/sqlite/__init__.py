@@ -7,7 +7,10 @@ conversations  conversations with a current (`live`) or recent agent session or 
 payloads       the newest payload of such a conversation, which addresses the user
 story          the steps of hand-offs, in the order in which they were committed; `ref` is the number of a reference
                (`handoff/reference.py`)
-meta           the version of this schema, and whether the last process shut down cleanly
+inputs         what followers have written down and the leader has not decided on (`sharing/`)
+failed_inputs  those of them that cannot be read or stored, or on which the rules have failed
+answers        the newest answers to followers that wait for one
+meta           the version of this schema, whether the last process shut down cleanly, and who may follow the leader
 """
 
 from botkit.ledger.sqlite.ledger import SqliteLedger

@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 
+from botkit.ledger.sqlite.forks import busy
 from botkit.observability.events import get_logger
 
 _log = get_logger("botkit.ledger")
@@ -21,14 +22,27 @@ each of them once, not every time."""
 LONG_LOG_PAGES = 8 * LOG_PAGES
 """A log of this length is reported, and again whenever it has doubled."""
 _RETRY_SECONDS = 5.0
+BUSY_MS = 5_000
+"""Max wait for another writer, such as a backup, or a process that was stopped in the middle of a commit."""
+_WAIT_MS = 50
+"""Max wait for a reader; nobody can write meanwhile."""
 _COPY = "PRAGMA wal_checkpoint(PASSIVE)"
 """Copies what no reader needs, and waits for nobody."""
+_COPY_REST = "PRAGMA wal_checkpoint(FULL)"
+"""Keeps others from writing until everything is copied."""
 
 
-def copy_log(connection: sqlite3.Connection) -> tuple[int, int]:
+def copy_log(connection: sqlite3.Connection, how: str = _COPY) -> tuple[int, int]:
     """The pages that were in the log at the beginning, and those of them that are copied now."""
-    _, pages, copied = connection.execute(_COPY).fetchone()
+    _, pages, copied = connection.execute(how).fetchone()
     return pages, copied
+
+
+def copy_rest(connection: sqlite3.Connection) -> None:
+    """Copy the end of the log between two commits."""
+    connection.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
+    copy_log(connection, _COPY_REST)
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
 class Checkpoints:
@@ -36,7 +50,7 @@ class Checkpoints:
 
     Args:
         connect: opens a connection for the thread.
-        copy_rest: asks the ledger's thread to call `copy_log` between two commits. The log can start over only when nothing is
+        copy_rest: asks the ledger's thread to call `copy_rest` between two commits. The log can start over only when nothing is
             left to copy, and while commits go on, only the thread that makes them can achieve that. By then, little is left.
         pages: the length of the log that the former process has left.
     """
@@ -80,7 +94,8 @@ class Checkpoints:
             self._due.clear()
             try:
                 connection = connection or self._connect()
-                self._copy(connection)
+                with busy:
+                    self._copy(connection)
                 failed = False
             except sqlite3.Error as error:
                 failed = True

@@ -34,10 +34,9 @@ _PUT = {
 class SqliteSource:
     """See `copying.Source`."""
 
-    failed = 0
-
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        (self.failed,) = connection.execute(SQL["count_failed_inputs"]).fetchone()
         in_doubt = connection.execute(SQL["in_doubt"]).fetchone() not in (None, ("[]",))
         self.clean = connection.execute(SQL["stopped"]).fetchone() != ("no",) and not in_doubt
 
@@ -85,6 +84,13 @@ def source_in_file(path: Path) -> Iterator[SqliteSource]:
             raise LedgerError(
                 f"the store {path} has schema version {version}, this BotKit copies {len(MIGRATIONS)}: "
                 "start and stop this BotKit once with the store, or use the BotKit that has written it"
+            )
+        # Followers whose leader has just gone write nothing more.
+        connection.execute(SQL["set_shared"], ("",))
+        (undecided,) = connection.execute(SQL["count_inputs"]).fetchone()
+        if undecided:
+            raise LedgerError(
+                f"the store {path} has hooks that are not decided on yet: start BotKit with it, stop it, and copy again"
             )
         connection.execute("BEGIN")
         yield SqliteSource(connection)

@@ -15,6 +15,7 @@ from pathlib import Path
 from weakref import WeakSet
 
 from botkit.errors import LedgerBusy
+from botkit.ledger.sqlite.forks import busy, inode_of
 
 _RETRY_SECONDS = 0.05
 _held: WeakSet[StoreLock] = WeakSet()
@@ -26,7 +27,7 @@ that SQLite has on the file in this process."""
 def _release_in_child() -> None:
     """A forked child inherits the locks, and would hold them after its parent is gone."""
     for lock in list(_held):
-        lock.release()
+        lock.forget()
     while _opened:
         os.close(_opened.popitem()[1])
 
@@ -66,14 +67,21 @@ class StoreLock:
         _held.add(self)
 
     def release(self) -> None:
-        """Release the lock, when SQLite has closed the store; has no effect if it is not held."""
+        """Release the lock; has no effect if it is not held. SQLite has closed the store, unless this process follows."""
+        if len(self._descriptors) > 1 and busy.has_open(inode := inode_of(self._store)):
+            _opened[inode] = self._descriptors.pop()
+            fcntl.flock(_opened[inode], fcntl.LOCK_UN)
+        self.forget()
+
+    def forget(self) -> None:
+        """Close the descriptors. That releases the lock, unless a process that was forked from this one has them too."""
         while self._descriptors:
             os.close(self._descriptors.pop())
         _held.discard(self)
 
     def _try(self) -> bool:
         store = self._store.resolve()
-        beside = _lock_beside(store.with_name(store.name + ".lock"))
+        beside = _lock_beside(store)
         if beside is None:
             return False
         self._descriptors.append(beside)
@@ -91,7 +99,16 @@ class StoreLock:
         return True
 
 
-def _lock_beside(path: Path) -> int | None:
+def is_held(store: Path) -> bool:
+    """Whether a process holds the lock of a store, and knows the store under this name: SQLite's log depends on it."""
+    descriptor = _lock_beside(store.resolve())
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None
+
+
+def _lock_beside(store: Path) -> int | None:
+    path = store.with_name(store.name + ".lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     if _locks(descriptor):
         return descriptor
@@ -101,8 +118,7 @@ def _lock_beside(path: Path) -> int | None:
 
 def _lock_itself(path: Path) -> int | None:
     path.touch(mode=0o600)
-    found = path.stat()
-    inode = (found.st_dev, found.st_ino)
+    inode = inode_of(path)
     descriptor = _opened.pop(inode, None)
     if descriptor is None:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)

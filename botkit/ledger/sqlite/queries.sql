@@ -51,6 +51,41 @@ SET component_id = excluded.component_id, body = excluded.body, at = excluded.at
 INSERT INTO meta (name, value) VALUES ('probe', '1')
 ON CONFLICT (name) DO UPDATE SET value = CAST(1 - value AS TEXT)
 
+-- --- inputs of followers ---------------------------------------------------------------------------------------------
+
+-- name: set_shared
+-- With whom the leader shares the store: processes of the same version and configuration, or nobody.
+INSERT INTO meta (name, value) VALUES ('shared', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: shared
+SELECT value FROM meta WHERE name = 'shared'
+
+-- name: insert_inputs
+-- Nothing if the leader does not share the store with this process.
+INSERT INTO inputs (given) SELECT ? WHERE (SELECT value FROM meta WHERE name = 'shared') = ?
+
+-- name: undecided
+-- The id of the oldest row, and the number of rows.
+SELECT first, (SELECT max(id) FROM inputs) - first + 1 FROM (SELECT min(id) AS first FROM inputs)
+
+-- name: next_inputs
+SELECT id, given FROM inputs WHERE id > ? ORDER BY id LIMIT 1
+
+-- name: delete_inputs
+DELETE FROM inputs WHERE id BETWEEN ? AND ?
+
+-- name: insert_failed_input
+INSERT INTO failed_inputs (given) VALUES (?)
+
+-- name: insert_answer
+INSERT INTO answers (token, answer) VALUES (?, ?)
+
+-- name: delete_old_answers
+DELETE FROM answers WHERE id <= (SELECT max(id) FROM answers) - 256
+
+-- name: answers
+SELECT token, answer FROM answers WHERE token IN (SELECT value FROM json_each(?))
+
 -- --- the start and the end of a process ------------------------------------------------------------------------------
 
 -- name: stopped
@@ -99,6 +134,12 @@ SELECT body, component_id FROM payloads WHERE bot_id = ? AND user_id = ? AND cha
 
 -- name: newest_hook_of_user
 SELECT channel, body, component_id FROM payloads WHERE bot_id = ? AND user_id = ? ORDER BY at DESC LIMIT 1
+
+-- name: live_conversations_of
+-- Those with an agent session under this name of the user, the one opened last first.
+SELECT user_id, channel FROM conversations
+WHERE session IS NOT NULL AND bot_id = ? AND ? IN (SELECT value FROM json_each(CAST(names AS TEXT)))
+ORDER BY json_extract(CAST(state AS TEXT), '$.session.opened_at') DESC LIMIT 1
 
 -- --- sweeps ----------------------------------------------------------------------------------------------------------
 
@@ -168,6 +209,12 @@ SELECT kind FROM outbox WHERE lane = :lane AND lane != 'user' ORDER BY id
 SELECT
     (SELECT count(*) FROM conversations), (SELECT count(*) FROM outbox), (SELECT count(*) FROM payloads),
     (SELECT count(*) FROM inbox), (SELECT count(*) FROM story)
+
+-- name: count_inputs
+SELECT count(*) FROM inputs
+
+-- name: count_failed_inputs
+SELECT count(*) FROM failed_inputs
 
 -- name: all_conversations
 SELECT bot_id, user_id, channel, state, names, live, ended_at, session FROM conversations

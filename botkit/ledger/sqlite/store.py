@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.ledger.memory import Stored
 from botkit.ledger.sizes import fitting
 from botkit.ledger.sqlite import writing
-from botkit.ledger.sqlite.checkpoints import PAGE_BYTES
+from botkit.ledger.sqlite.checkpoints import BUSY_MS, PAGE_BYTES
+from botkit.ledger.sqlite.forks import busy
 from botkit.ledger.sqlite.migrations import migrate
 from botkit.ledger.sqlite.queries import SQL
 from botkit.observability.events import get_logger
@@ -27,7 +28,7 @@ _log = get_logger("botkit.ledger")
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
-    "PRAGMA busy_timeout = 5000",
+    f"PRAGMA busy_timeout = {BUSY_MS}",
     # `checkpoints.py` copies the log. The file keeps its length: overwriting it is cheaper than to lengthen it again.
     "PRAGMA wal_autocheckpoint = 0",
     "PRAGMA journal_size_limit = 67108864",
@@ -68,9 +69,14 @@ def file_of(url: str) -> Path:
 
 
 class Store:
-    """An open file with tables of the current version. One process at a time (`lock.py`)."""
+    """An open file with tables of the current version. One process at a time leads (`lock.py`); followers write `inputs` only.
 
-    def __init__(self, path: Path) -> None:
+    Args:
+        path: the file.
+        prepare: called with the first connection. By default it brings the tables to this version.
+    """
+
+    def __init__(self, path: Path, *, prepare: Callable[[sqlite3.Connection], None] = migrate) -> None:
         """Raises: LedgerError if the file cannot be used."""
         self._path = path
         try:
@@ -84,7 +90,8 @@ class Store:
         try:
             connection = self._connect()
             try:
-                migrate(connection)
+                with busy:
+                    prepare(connection)
             finally:
                 connection.close()
         except sqlite3.Error as error:
@@ -99,16 +106,26 @@ class Store:
             connection.execute(pragma)
         return connection
 
+    @property
+    def log_file(self) -> Path:
+        """The write-ahead log."""
+        path = self._path.resolve()
+        return path.with_name(path.name + "-wal")
+
     def log_pages(self) -> int:
         """The length of the write-ahead log in pages."""
-        log = self._path.with_name(self._path.name + "-wal")
-        return log.stat().st_size // PAGE_BYTES if log.exists() else 0
+        return self.log_file.stat().st_size // PAGE_BYTES if self.log_file.exists() else 0
 
-    def mark_started(self) -> frozenset[int] | None:
-        """Record that a process runs. Returns the effects that the former one left in doubt; None if it was killed."""
+    def mark_started(self, shared: str = "") -> frozenset[int] | None:
+        """Record that a process runs, and with whom it shares the store.
+
+        Returns:
+            The effects that the former process left in doubt; None if it was killed.
+        """
         with self._transaction() as connection:
             clean = connection.execute(SQL["stopped"]).fetchone() != ("no",)
             row = connection.execute(SQL["in_doubt"]).fetchone()
+            connection.execute(SQL["set_shared"], (shared,))
             connection.execute(SQL["set_stopped"], ("no",))
             connection.execute(SQL["set_in_doubt"], ("[]",))
         if not clean:
@@ -120,6 +137,12 @@ class Store:
         with self._transaction() as connection:
             connection.execute(SQL["set_stopped"], ("yes",))
             connection.execute(SQL["set_in_doubt"], (json.dumps(sorted(in_doubt)),))
+
+    def shared(self) -> str:
+        """With whom the leader shares the store."""
+        with self._transaction() as connection:
+            row = connection.execute(SQL["shared"]).fetchone()
+        return str(row[0]) if row is not None else ""
 
     def remembered(self) -> list[Stored]:
         """Every stored conversation."""
@@ -153,13 +176,13 @@ class Store:
 
     def hook_of(self, item_id: int) -> HookBody | None:
         """The hook of an effect in the outbox."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             row = connection.execute(SQL["hook"], (item_id,)).fetchone()
         return HookBody(*row) if row is not None else None
 
     def hooks_of(self, item_ids: Sequence[int], max_bytes: int) -> dict[int, HookBody | None]:
         """The hooks of the first of some effects in the outbox: as many as `max_bytes` allow, and of one at least."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             sizes = dict(connection.execute(SQL["sizes_of_hooks"], (json.dumps(item_ids),)))
             first = item_ids[: max(1, fitting([sizes.get(item_id, 0) for item_id in item_ids], max_bytes))]
             found: dict[int, HookBody | None] = dict.fromkeys(first)
@@ -177,18 +200,24 @@ class Store:
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """The stored payload of a conversation."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             row = connection.execute(SQL["newest_hook"], writing.key(conversation_id)).fetchone()
         return HookBody(*row) if row is not None else None
 
     def newest_hook_of(self, bot_id: str, user_id: str) -> tuple[ConversationId, HookBody] | None:
         """The newest payload of a user on any channel, and its conversation."""
-        with self._transaction() as connection:
+        with self._reading() as connection:
             row = connection.execute(SQL["newest_hook_of_user"], (bot_id, user_id)).fetchone()
         if row is None:
             return None
         channel, *hook = row
         return ConversationId(bot_id, user_id, channel), HookBody(*hook)
+
+    def live_conversation_of(self, bot_id: str, name: str) -> ConversationId | None:
+        """The conversation with an agent session under this name of a user; of several, the one opened last."""
+        with self._reading() as connection:
+            row = connection.execute(SQL["live_conversations_of"], (bot_id, name)).fetchone()
+        return ConversationId(bot_id, *row) if row is not None else None
 
     def ended_before(self, before: Instant) -> list[ConversationId]:
         """Some conversations that ended before this and have no effects in the outbox."""
@@ -230,18 +259,25 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """A transaction on a connection of this thread's own. It is committed, or rolled back if the block raises."""
-        with self._readers.lent() as connection, connection:
+        with busy, self._readers.lent() as connection, connection:
             connection.execute("BEGIN")
             yield connection
 
-    def _connect(self) -> sqlite3.Connection:
-        # Without an isolation level, sqlite3 begins no transactions by itself: they begin by hand.
-        connection = sqlite3.connect(
-            self._path, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """The same, for other threads than the ledger's. Raises: LedgerError if the store cannot be read."""
         try:
-            for pragma in _PRAGMAS:
-                connection.execute(pragma)
+            with self._transaction() as connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise LedgerError("the store could not be read; check its disk") from error
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = busy.connect(self._path)
+        try:
+            with busy:
+                for pragma in _PRAGMAS:
+                    connection.execute(pragma)
         except sqlite3.Error:
             connection.close()
             raise

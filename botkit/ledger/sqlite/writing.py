@@ -30,7 +30,7 @@ class KeysSeen(Exception):
 
 
 def write(connection: sqlite3.Connection, batch: Batch) -> int:
-    """Write a batch in the transaction that the caller has begun, and commit it; the caller rolls back if this raises.
+    """Write a batch in the transaction that the caller has begun, and commits; or rolls back if this raises.
 
     Returns:
         The number of effects by which the outbox has grown (negative: shrunk).
@@ -58,7 +58,6 @@ def write(connection: sqlite3.Connection, batch: Batch) -> int:
             _write_conversation(connection, batch.durable(conversation_id), stored)
     for conversation_id, (hook, at) in batch.payloads.items():
         execute(SQL["upsert_payload"], (*key(conversation_id), hook.component_id, hook.body, at))
-    execute("COMMIT")
     return grown
 
 
