@@ -151,7 +151,7 @@ def test_a_url_of_another_kind_is_refused_with_the_fix(url: str, words: str) -> 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.db").write_bytes(b"not a database" * 100)
     ledger = SqliteLedger(f"sqlite:///{tmp_path / 'a.db'}", rules)
-    with pytest.raises(LedgerError, match=r"cannot be used .*run botkit doctor"):
+    with pytest.raises(LedgerError, match=r"cannot be used .*is damaged, or no store"):
         ledger.start(lambda batch: None)
 
 

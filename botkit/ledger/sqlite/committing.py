@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 
 from botkit.errors import LedgerError
@@ -18,9 +19,11 @@ from botkit.ledger.sqlite.queries import SQL
 from botkit.ledger.sqlite.sharing.log import Log
 from botkit.ledger.sqlite.sharing.taking import Rows, Taking
 from botkit.ledger.sqlite.store import Store
+from botkit.ledger.sqlite.trouble import advice
 from botkit.ledger.sqlite.writing import KeysSeen
 from botkit.ledger.telling import Outcome, Telling
 from botkit.observability.events import get_logger
+from botkit.observability.seldom import Seldom
 from botkit.observability.tracebacks import where
 
 _log = get_logger("botkit.ledger")
@@ -28,6 +31,9 @@ _log = get_logger("botkit.ledger")
 MAX_UNDELIVERED = 100_000
 """Max effects in the outbox; then hooks are refused, because the relay holds the effects in memory. It is reached only if a
 target is down for long. A refused hook is not acknowledged, so the platform knows that it failed."""
+SLOW_SECONDS = 1.0
+"""Commits that take longer are logged: their hooks are acknowledged as late."""
+_SLOW_FIX = "look what else writes to this disk, and whether it is a network drive (iostat -x)"
 _INPUTS_FAULT = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
@@ -65,8 +71,11 @@ class Committing:
         wrote: Callable[[int], None],
         log: Log | None,
     ) -> None:
+        self._store = store
         self._writer = writer
         self._decide = decide
+        self._lines = Seldom(_log)
+        self._file_is_gone = False
         self._on_commit = on_commit
         self._wrote = wrote
         self._log = log
@@ -98,7 +107,8 @@ class Committing:
         """Find out whether writing works again."""
         try:
             self._writer.execute(SQL["probe"])
-        except sqlite3.Error as error:
+            self._store.require_file()
+        except (sqlite3.Error, LedgerError) as error:
             self._fail((), error)
         else:
             self.works = True
@@ -143,12 +153,14 @@ class Committing:
 
     def _commit_together(self, wanted: Sequence[Queued], rows: Rows) -> bool:
         """Whether the store works."""
+        began = time.monotonic()
         try:
             batch, outcomes, grown = self._write(wanted, rows)
             self._writer.execute("COMMIT")
+            self._store.require_file()
         except _INPUTS_FAULT:
             raise
-        except sqlite3.Error as error:
+        except (sqlite3.Error, LedgerError) as error:
             self._fail([receipt for _, receipt in wanted], error)
             return False
         self.depth += grown
@@ -164,6 +176,15 @@ class Committing:
                 for _, receipt in wanted:
                     receipt.settle(error)
                 return False
+        if (took := time.monotonic() - began) > SLOW_SECONDS:
+            self._lines.say(
+                "warning",
+                "commits_slow",
+                "the disk is slow",
+                seconds=round(took, 1),
+                inputs=len(wanted),
+                fix=_SLOW_FIX,
+            )
         told = [(input, receipt, outcome) for (input, receipt), outcome in zip(wanted, outcomes, strict=True)]
         self._telling.tell(told, self._on_commit)
         if self.taking is not None and rows.last:
@@ -215,13 +236,25 @@ class Committing:
             self.taking.write(self._writer, rows, decided)
         return batch, outcomes, writing.write(self._writer, batch)
 
-    def _fail(self, receipts: Sequence[Receipt[Committed]], error: sqlite3.Error) -> None:
-        """The store failed: nothing of the transaction is durable, and the memory is unchanged."""
+    def _fail(self, receipts: Sequence[Receipt[Committed]], error: sqlite3.Error | LedgerError) -> None:
+        """The store failed: nothing of the transaction counts, and the memory is unchanged."""
         self.works = False
-        _log.error("commit_failed", inputs=len(receipts), reason=str(error))
         self._roll_back()
+        fix = advice(error, self._store.file) if isinstance(error, sqlite3.Error) else self._rescued()
+        self._lines.say("error", "commit_failed", str(error), inputs=len(receipts), fix=fix)
         for receipt in receipts:
             receipt.settle(because("the store did not commit; check its disk", error))
+
+    def _rescued(self) -> str:
+        """The file is gone, and this process has the only way to what it had: write a copy once. What to do then."""
+        copy = self._store.file.with_name(f"{self._store.file.name}.rescued")
+        if not self._file_is_gone:
+            self._file_is_gone = True
+            try:
+                copy = self._store.rescue(self._writer)
+            except (sqlite3.Error, OSError) as error:
+                _log.error("store_not_rescued", reason=str(error), file=copy.name)
+        return f"stop the service, make {copy.name} its store again (mv {copy.name} {self._store.file.name}), and start it"
 
     def _roll_back(self) -> None:
         try:
@@ -229,7 +262,7 @@ class Committing:
                 self._writer.execute("ROLLBACK")
         except sqlite3.Error as error:
             self.works = False
-            _log.error("roll_back_failed", reason=str(error))
+            self._lines.say("error", "roll_back_failed", str(error))
 
 
 def because(message: str, error: Exception) -> LedgerError:

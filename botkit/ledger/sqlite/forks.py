@@ -57,7 +57,8 @@ class _Busy:
             while self._inherited:
                 self._inherited.pop().close()
             connection = sqlite3.connect(
-                path,
+                f"{path.absolute().as_uri()}?mode=rw",  # A file that was deleted must not be made again.
+                uri=True,
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,

@@ -22,6 +22,7 @@ from botkit.ledger.sqlite.sharing.bell import Bell
 from botkit.ledger.sqlite.sharing.log import Log
 from botkit.ledger.sqlite.sharing.taking import Counts, Taking
 from botkit.ledger.sqlite.store import Store, file_of
+from botkit.ledger.sqlite.trouble import advice
 from botkit.ledger.waiting import Waiting
 from botkit.observability.events import get_logger
 
@@ -111,7 +112,7 @@ class SqliteLedger(Submits):
             )
         except sqlite3.Error as error:
             self._release()
-            what = f"the store {self.file.name} cannot be read ({type(error).__name__})"
+            what = f"the store {self.file.name} cannot be read ({error}): {advice(error, self.file)}"
             raise LedgerError(what) from error
         except LedgerError:
             self._release()

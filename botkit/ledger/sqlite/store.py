@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from botkit.errors import LedgerError
@@ -18,9 +18,10 @@ from botkit.ledger.memory import Stored
 from botkit.ledger.sizes import fitting
 from botkit.ledger.sqlite import writing
 from botkit.ledger.sqlite.checkpoints import BUSY_MS, PAGE_BYTES
-from botkit.ledger.sqlite.forks import busy
+from botkit.ledger.sqlite.forks import busy, inode_of
 from botkit.ledger.sqlite.migrations import migrate
 from botkit.ledger.sqlite.queries import SQL
+from botkit.ledger.sqlite.trouble import advice
 from botkit.observability.events import get_logger
 
 _log = get_logger("botkit.ledger")
@@ -79,6 +80,7 @@ class Store:
     def __init__(self, path: Path, *, prepare: Callable[[sqlite3.Connection], None] = migrate) -> None:
         """Raises: LedgerError if the file cannot be used."""
         self._path = path
+        has_log = self.log_file.exists()
         try:
             # The file holds tokens and messages: for this user only. SQLite gives -wal and -shm the same mode.
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -91,13 +93,36 @@ class Store:
             connection = self._connect()
             try:
                 with busy:
+                    if not has_log:
+                        _warn_if_it_was_not_closed(connection, path)
                     prepare(connection)
             finally:
                 connection.close()
+            self._inode = inode_of(path)
         except sqlite3.Error as error:
-            raise LedgerError(
-                f"the store {path} cannot be used ({error}): check store.url and the file, or run botkit doctor"
-            ) from error
+            raise LedgerError(f"the store {path} cannot be used ({error}): {advice(error, path)}") from error
+
+    def require_file(self) -> None:
+        """Raises: LedgerError if the file has been deleted, moved or replaced since it was opened."""
+        try:
+            found: tuple[int, int] | None = inode_of(self._path)
+        except OSError:
+            found = None
+        if found != self._inode:
+            raise LedgerError(f"{self._path.name} has been deleted, moved or replaced while it was open")
+
+    def rescue(self, connection: sqlite3.Connection) -> Path:
+        """Write a copy of a store whose file is gone, beside where that was. Raises: sqlite3.Error, OSError."""
+        copy = self._path.with_name(f"{self._path.name}.rescued")
+        copy.touch(mode=0o600)
+        with closing(sqlite3.connect(copy)) as target:
+            connection.backup(target)
+        return copy
+
+    @property
+    def file(self) -> Path:
+        """The file."""
+        return self._path
 
     def writer(self) -> sqlite3.Connection:
         """A connection for the group commits."""
@@ -286,6 +311,22 @@ class Store:
 
 def _forget_keys(connection: sqlite3.Connection, before: Instant) -> int:
     return connection.execute(SQL["delete_old_keys"], {"before": before, "rows": SWEEP_ROWS}).rowcount
+
+
+def _warn_if_it_was_not_closed(connection: sqlite3.Connection, path: Path) -> None:
+    """Log that there should be a write-ahead log if no process has closed this store, and nobody else has opened it since."""
+    try:
+        killed = connection.execute(SQL["stopped"]).fetchone() == ("no",)
+    except sqlite3.OperationalError:
+        return  # It has no tables yet.
+    if killed:
+        log = f"{path.name}-wal"
+        _log.error(
+            "store_log_missing",
+            file=log,
+            fix=f"if somebody has moved or deleted {log}, or copied {path.name} without it, stop the service and put it back: "
+            "what was acknowledged last is in it. If a program has opened the store since it was killed, all is well",
+        )
 
 
 def _for_this_user_only(path: Path) -> None:

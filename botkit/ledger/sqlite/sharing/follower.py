@@ -185,6 +185,7 @@ class Follower(Submits):
             self._write([one.data for one in given])
             if given:
                 self._log.sync()
+                self._store.require_file()
         except (LedgerError, sqlite3.Error) as error:
             if self._works:
                 _log.error("commit_failed", inputs=len(given), reason=str(error))
