@@ -32,7 +32,7 @@ from botkit.ledger.postgresql import writing
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.door import Door
 from botkit.ledger.postgresql.ownership import Ownership
-from botkit.ledger.sqlite import SqliteLedger, ledger
+from botkit.ledger.sqlite import SqliteLedger, committing, forks
 from botkit.relay.outbound.lanes import Lanes
 from tests.hostile.controls import Controls, Point
 
@@ -67,7 +67,7 @@ def chosen_crash(path: str) -> None:
         if controls.is_fatal(point):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    class Writer(sqlite3.Connection):
+    class Writer(forks._Connection):
         def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
             if controls.read_only and sql.lstrip().upper().startswith(_WRITES):
                 raise sqlite3.OperationalError("attempt to write a readonly database")
@@ -78,8 +78,7 @@ def chosen_crash(path: str) -> None:
             reach("after a commit")
             return cursor
 
-    connect = sqlite3.connect
-    sqlite3.connect = lambda *args, **how: connect(*args, **{"factory": Writer, **how})
+    setattr(forks, "_Connection", Writer)  # noqa: B010 - mypy refuses to assign a class
     _between(writing, "write", reach, before="before a commit", after="after a commit")
     _between(Door, "_store", reach, before="before a commit", after="after a commit")
     _between(Door, "_notify", reach, before="before a notification")
@@ -146,7 +145,7 @@ def forgotten_key(_: str) -> None:
         key = unique_key(input)
         return f"{key}/{next(numbers)}" if key and input.hook is not None else key
 
-    setattr(ledger, "unique_key", forgetful)  # noqa: B010 - the ledger does not export it
+    setattr(committing, "unique_key", forgetful)  # noqa: B010 - it is not exported there
 
 
 def fence_that_does_not_hold(_: str) -> None:
