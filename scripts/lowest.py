@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def lowest(requirement: str) -> str:
-    """``flask>=3.1`` as ``flask==3.1``, and ``psycopg[binary]>=3.2.2`` as ``psycopg[binary]==3.2.2``."""
+    """``flask>=3.1`` as ``flask==3.1``, and ``psycopg[binary]>=3.2.13`` as ``psycopg[binary]==3.2.13``."""
     match = REQUIREMENT.match(requirement)
     if match is None or match["bound"] is None:
         raise SystemExit(f"pyproject.toml: {requirement!r} has no lower bound; write it as name>=version")
