@@ -199,19 +199,11 @@ def test_a_platform_that_is_much_slower_shows_a_message_as_often_as_that_is_coun
 # --- answers do not arrive --------------------------------------------------------------------------------------------------
 
 
-def test_messages_whose_answers_are_reset_are_shown_once(stage: Stage, house: Open) -> None:
+@pytest.mark.parametrize("fault", ["drop_response", "refuse"])
+def test_messages_whose_first_call_breaks_are_shown_once(stage: Stage, house: Open, fault: str) -> None:
+    """They have arrived, or have not."""
     cut = house()
-    stage.kore_fails(drop_response=True, path=SHOWS, count=2 * PEOPLE)
-    cut.everybody_is_told("one", "two", "three")
-    cut.faults_are_over()
-    cut.is_over()
-    assert not cut.judge()
-    assert not cut.counts()
-
-
-def test_messages_that_did_not_arrive_are_shown_once(stage: Stage, house: Open) -> None:
-    cut = house()
-    stage.kore_fails(refuse=True, path=SHOWS, count=2 * PEOPLE)
+    stage.kore_fails(path=SHOWS, count=2 * PEOPLE, **{fault: True})
     cut.everybody_is_told("one", "two", "three")
     cut.faults_are_over()
     cut.is_over()

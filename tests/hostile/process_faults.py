@@ -35,10 +35,7 @@ async def kills(house: House, found: Findings, amounts: Amounts) -> None:
         orphans = await house.belonging_to(victim)
         await victim.kill(house.session)
         found.injected += 1
-        since = time.time()
-        victim.spawn()
-        if house.owners is None:
-            await victim.ready(house.session)
+        since = await _started_again(house, victim)
         with_agents = [one.number for one in orphans if one.with_agent]
         _, took = await asyncio.gather(
             heard(house, found, orphans, since),
@@ -67,12 +64,18 @@ async def crashes(house: House, found: Findings, amounts: Amounts) -> None:
                 found.broken.append(f"no process came to a point {point}")
                 continue
             found.injected += 1
-            since = time.time()
-            victim.spawn()
-            if house.owners is None:
-                await victim.ready(house.session)
+            since = await _started_again(house, victim)
             await heard(house, found, orphans, since)
             await victim.ready(house.session)
+
+
+async def _started_again(house: House, victim: Member) -> float:
+    """Start it, and wait for it if there is no other. Returns when it was started (epoch)."""
+    since = time.time()
+    victim.spawn()
+    if house.owners is None:
+        await victim.ready(house.session)
+    return since
 
 
 def _is_down(member: Member) -> bool:

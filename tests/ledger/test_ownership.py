@@ -13,7 +13,7 @@ from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import PassToBot
 from botkit.ledger.interface import OutboxItem
 from botkit.ledger.postgresql import listener, ownership, passed_on
-from botkit.ledger.postgresql.database import connect, in_one_round_trip
+from botkit.ledger.postgresql.database import Connection, connect, in_one_round_trip
 from botkit.ledger.postgresql.ended import noticing_its_end
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, version_of
 from botkit.ledger.postgresql.ownership import SESSION, Ownership
@@ -48,6 +48,13 @@ def test_the_server_keeps_a_listener_that_hears_nothing(
 def test_no_session_keeps_a_transaction_open_for_long(postgresql: Server) -> None:
     with connect(postgresql.url, "start") as connection:
         assert connection.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("10s",)
+
+
+def _ends_one(other: Ownership, session: Connection) -> bool:
+    """Whether this look ends a session of another process."""
+    with capture_logs() as lines:
+        other.turn(session)
+    return [line["event"] for line in lines] == ["sessions_ended"]
 
 
 @pytest.mark.parametrize(
@@ -100,11 +107,6 @@ def test_the_others_end_a_session_that_stands_still_in_the_middle_of_a_statement
         query = "SELECT wait_event FROM pg_stat_activity WHERE application_name = %s"
         return witness.execute(query, (name,)).fetchone() == ("ClientRead",)
 
-    def ended() -> bool:
-        with capture_logs() as lines:
-            other.turn(own)
-        return [line["event"] for line in lines] == ["sessions_ended"]
-
     monkeypatch.setattr(ownership, "STUCK_SECONDS", 0.1)
     url = postgresql.empty()
     with connect(url, "start") as connection:
@@ -117,7 +119,7 @@ def test_the_others_end_a_session_that_stands_still_in_the_middle_of_a_statement
     other = Ownership("other")
     with connect(url, "witness") as witness, connect(url, "owner other") as own:
         until(stuck, "for the server to wait for the rest")
-        until(ended, "until the other one ends it")
+        until(lambda: _ends_one(other, own), "until the other one ends it")
     silent.close()
 
 
@@ -133,11 +135,6 @@ def test_the_others_end_a_listener_that_takes_no_more_notifications(
         query = "SELECT wait_event FROM pg_stat_activity WHERE application_name = 'botkit listener'"
         return witness.execute(query).fetchone() == ("ClientWrite",)
 
-    def ended() -> bool:
-        with capture_logs() as lines:
-            other.turn(session)
-        return [line["event"] for line in lines] == ["sessions_ended"]
-
     monkeypatch.setattr(ownership, "STUCK_SECONDS", 0.1)
     url = postgresql.empty()
     with connect(url, "start") as connection:
@@ -147,7 +144,7 @@ def test_the_others_end_a_listener_that_takes_no_more_notifications(
     other = Ownership("other")
     with connect(url, "witness") as witness, connect(url, "owner other") as session:
         until(stuck, "for the server to wait for the listener")
-        until(ended, "until the other one ends it")
+        until(lambda: _ends_one(other, session), "until the other one ends it")
     silent.close()
 
 

@@ -49,21 +49,17 @@ _NETWORK: dict[str, Any] = {
     "tcp_user_timeout": 5_000,
 }
 _FREQUENT = {
-    *("BEGIN", "COMMIT"),
-    *(
-        SQL[name]
-        for name in (
-            "take_inputs",
-            "tell",
-            "insert_new_keys",
-            "insert_effects",
-            "insert_steps",
-            "upsert_conversations",
-            "upsert_payloads",
-            "delete_effects",
-            "delete_inputs",
-        )
-    ),
+    "BEGIN",
+    SQL["take_inputs"],
+    SQL["tell"],
+    SQL["insert_new_keys"],
+    SQL["insert_effects"],
+    SQL["insert_steps"],
+    SQL["upsert_conversations"],
+    SQL["upsert_payloads"],
+    SQL["delete_effects"],
+    SQL["delete_inputs"],
+    "COMMIT",
 }
 """What is executed for hooks and agents' messages. None of it has a long result."""
 INPUTS_FAULT = (psycopg.DataError, psycopg.IntegrityError, ValueError, OverflowError)

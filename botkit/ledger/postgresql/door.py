@@ -44,7 +44,6 @@ GIVE_UP_SECONDS = 8.0
 _RETRY_SECONDS = 0.1
 _BETWEEN_NAMES = "\x1e"
 
-
 Taken = Callable[[Mapping[int, tuple[int, Input]]], None]
 """Called with the inputs that were written down, by id, each with its shard, before anybody is notified of them."""
 

@@ -247,11 +247,11 @@ class Committing:
 
     def _rescued(self) -> str:
         """The file is gone, and this process has the only way to what it had: write a copy once. What to do then."""
-        copy = self._store.file.with_name(f"{self._store.file.name}.rescued")
+        copy = self._store.rescue_file
         if not self._file_is_gone:
             self._file_is_gone = True
             try:
-                copy = self._store.rescue(self._writer)
+                self._store.rescue(self._writer)
             except (sqlite3.Error, OSError) as error:
                 _log.error("store_not_rescued", reason=str(error), file=copy.name)
         return f"stop the service, make {copy.name} its store again (mv {copy.name} {self._store.file.name}), and start it"

@@ -79,7 +79,7 @@ class Store:
 
     def __init__(self, path: Path, *, prepare: Callable[[sqlite3.Connection], None] = migrate) -> None:
         """Raises: LedgerError if the file cannot be used."""
-        self._path = path
+        self.file = path
         has_log = self.log_file.exists()
         try:
             # The file holds tokens and messages: for this user only. SQLite gives -wal and -shm the same mode.
@@ -105,24 +105,22 @@ class Store:
     def require_file(self) -> None:
         """Raises: LedgerError if the file has been deleted, moved or replaced since it was opened."""
         try:
-            found: tuple[int, int] | None = inode_of(self._path)
+            found: tuple[int, int] | None = inode_of(self.file)
         except OSError:
             found = None
         if found != self._inode:
-            raise LedgerError(f"{self._path.name} has been deleted, moved or replaced while it was open")
-
-    def rescue(self, connection: sqlite3.Connection) -> Path:
-        """Write a copy of a store whose file is gone, beside where that was. Raises: sqlite3.Error, OSError."""
-        copy = self._path.with_name(f"{self._path.name}.rescued")
-        copy.touch(mode=0o600)
-        with closing(sqlite3.connect(copy)) as target:
-            connection.backup(target)
-        return copy
+            raise LedgerError(f"{self.file.name} has been deleted, moved or replaced while it was open")
 
     @property
-    def file(self) -> Path:
-        """The file."""
-        return self._path
+    def rescue_file(self) -> Path:
+        """Where a copy is written if the file is gone."""
+        return self.file.with_name(f"{self.file.name}.rescued")
+
+    def rescue(self, connection: sqlite3.Connection) -> None:
+        """Write a copy of a store whose file is gone, to `rescue_file`. Raises: sqlite3.Error, OSError."""
+        self.rescue_file.touch(mode=0o600)
+        with closing(sqlite3.connect(self.rescue_file)) as target:
+            connection.backup(target)
 
     def writer(self) -> sqlite3.Connection:
         """A connection for the group commits."""
@@ -134,7 +132,7 @@ class Store:
     @property
     def log_file(self) -> Path:
         """The write-ahead log."""
-        path = self._path.resolve()
+        path = self.file.resolve()
         return path.with_name(path.name + "-wal")
 
     def log_pages(self) -> int:
@@ -298,7 +296,7 @@ class Store:
             raise LedgerError("the store could not be read; check its disk") from error
 
     def _connect(self) -> sqlite3.Connection:
-        connection = busy.connect(self._path)
+        connection = busy.connect(self.file)
         try:
             with busy:
                 for pragma in _PRAGMAS:
