@@ -27,7 +27,6 @@ from botkit.ledger.postgresql.shards import SHARDS, shard_of
 from botkit.ledger.rows import decision_to_bytes
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.stores import source_at, stories_in, target_at
-from botkit.testing.waiting import until
 from tests.ledger.ledger_stage import BOT, SESSION, SqliteStage
 from tests.postgresql import Server
 
@@ -38,24 +37,12 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-def until_the_former_copy_has_ended(url: str) -> None:
-    """A session that was closed may be listed by the server for another moment."""
-    if not url.startswith("postgresql:"):
-        return
-    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'botkit copy'"
-    with psycopg.connect(url, autocommit=True) as witness:
-        until(lambda: witness.execute(query).fetchone() == (0,), "until the former copy's session has ended")
-
-
 def move(source: str, target: str) -> Mapping[Table, int]:
-    for url in (source, target):
-        until_the_former_copy_has_ended(url)
     with source_at(source) as old, target_at(target) as new:
         return copy(old, new)
 
 
 def everything(url: str) -> dict[Table, Sequence[Any]]:
-    until_the_former_copy_has_ended(url)
     with source_at(url) as source:
         found = {table: list(source.rows(table)) for table in Table}
     # Only effects of a conversation and steps of a story have an order.
@@ -70,7 +57,6 @@ def everything(url: str) -> dict[Table, Sequence[Any]]:
 
 
 def kinds(url: str, user: str) -> list[str]:
-    until_the_former_copy_has_ended(url)
     with source_at(url) as source:
         return [row[4] for row in source.rows(Table.EFFECTS) if row[1] == user]
 

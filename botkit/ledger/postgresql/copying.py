@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import psycopg
 
+from botkit.boottime import boottime
 from botkit.errors import LedgerBusy, LedgerError
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger import codec
@@ -26,6 +28,7 @@ _SETTINGS: dict[str, str | int] = {
     "idle_in_transaction_session_timeout": 0,
     "enable_seqscan": "on",
 }
+_LEAVING_SECONDS = 1.0
 _ALL = {
     Table.CONVERSATIONS: SQL["all_conversations"],
     Table.EFFECTS: SQL["all_effects"],
@@ -157,14 +160,24 @@ def _opened(url: str) -> Iterator[Connection]:
 
 def _keep_out(connection: Connection, url: str, lock: str) -> None:
     """See that no process uses the store, and that none can until the end of the transaction."""
-    members = connection.execute(SQL["members_connected"]).fetchall()
-    if members:
+    if members := _members_after_the_leaving(connection):
         names = ", ".join(name for (name,) in members)
         raise LedgerBusy(f"processes use the store at {address(url)} ({names}); stop them first")
     try:
         connection.execute(lock)
     except psycopg.errors.LockNotAvailable as error:
         raise LedgerBusy(f"a process uses the store at {address(url)}; stop it first") from error
+
+
+def _members_after_the_leaving(connection: Connection) -> list[psycopg.rows.TupleRow]:
+    """The sessions of processes. One that was just closed may be listed for another moment."""
+    until = boottime() + _LEAVING_SECONDS
+    while members := connection.execute(SQL["members_connected"]).fetchall():
+        if boottime() > until:
+            return members
+        time.sleep(0.02)
+        connection.execute("SELECT pg_stat_clear_snapshot()")
+    return []
 
 
 def _inputs(connection: Connection) -> tuple[int, int]:
