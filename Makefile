@@ -14,7 +14,7 @@ PARALLEL = -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-lowest cluster faults search fuzz bench bench-smoke check audit sbom docs tables format lock clean
+.PHONY: help demo test test-lowest cluster faults soak search fuzz bench bench-smoke check audit sbom docs tables format lock clean
 help:              ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -53,6 +53,9 @@ cluster: $(DEVELOP) ## what takes long with several processes on one PostgreSQL
 
 faults: $(DEVELOP) ## everything fails while hundreds chat, on SQLite and on PostgreSQL; a table; ARGUMENTS="--outage 600 …"
 	@$(BIN)/python -m tests.hostile $(ARGUMENTS)
+
+soak: $(DEVELOP) ## an hour of 500 conversations: memory and open files; ARGUMENTS="--minutes 10 --store PostgreSQL …"
+	@$(BIN)/python -m tests.hostile.soak $(ARGUMENTS)
 
 search: $(DEVELOP) ## thousands of new examples for each property test
 	@$(BIN)/python -m pytest -n $(RUNNERS) --timeout 900 --hypothesis-profile=search $$(grep -rl '@given\|RuleBasedStateMachine' tests --include='test_*.py')

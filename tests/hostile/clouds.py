@@ -130,6 +130,11 @@ class Clouds:
         conversation = self.desk.conversations[self._conversations_of[number][-1]]
         self.desk.agent_says(conversation.id, next(iter(conversation.present)), text)
 
+    def end(self, number: int) -> None:
+        """The user's agent ends the conversation."""
+        conversation = self.desk.conversations[self._conversations_of[number][-1]]
+        self.desk.agent_ends(conversation.id, next(iter(conversation.present)))
+
     def helped(self, number: int) -> bool:
         """Whether an agent is with the user."""
         found = self._conversations_of.get(number, [])

@@ -134,8 +134,6 @@ def test_only_its_user_can_read_the_store(stage: SqliteStage) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("postgresql://db/botkit", "PostgreSQL is not supported by this version yet; use sqlite:///"),
-        ("postgresql+psycopg://db/botkit", "PostgreSQL is not supported"),
         ("mysql://db/botkit", "type mysql is not supported"),
         ("sqlite://", "in memory"),
         ("sqlite:///:memory:", "in memory"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from botkit.errors import LedgerBusy, LedgerError
 from botkit.ledger.copying import Row, Table
 from botkit.ledger.sqlite.lock import StoreLock
+from botkit.ledger.sqlite.lost_log import require_log
 from botkit.ledger.sqlite.migrations import MIGRATIONS, version_of
 from botkit.ledger.sqlite.queries import SQL
 from botkit.ledger.sqlite.store import Store
@@ -79,6 +80,7 @@ def source_in_file(path: Path) -> Iterator[SqliteSource]:
     """
     if not path.is_file():
         raise LedgerError(f"there is no store at {path}")
+    require_log(path.resolve())
     with _locked(path), _named(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
         if (version := version_of(connection)) != len(MIGRATIONS):
             raise LedgerError(

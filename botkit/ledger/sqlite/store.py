@@ -19,6 +19,7 @@ from botkit.ledger.sizes import fitting
 from botkit.ledger.sqlite import writing
 from botkit.ledger.sqlite.checkpoints import BUSY_MS, PAGE_BYTES
 from botkit.ledger.sqlite.forks import busy, inode_of
+from botkit.ledger.sqlite.lost_log import require_log
 from botkit.ledger.sqlite.migrations import migrate
 from botkit.ledger.sqlite.queries import SQL
 from botkit.ledger.sqlite.trouble import advice
@@ -59,10 +60,10 @@ def file_of(url: str) -> Path:
     backend = scheme.partition("+")[0]
     if not mark:
         raise LedgerError("store.url is no database URL; use sqlite:///path/to/botkit.db")
-    if backend == "postgresql":
-        raise LedgerError("PostgreSQL is not supported by this version yet; use sqlite:///path/to/botkit.db")
     if backend != "sqlite":
-        raise LedgerError(f"a store of type {backend} is not supported; use sqlite:///path/to/botkit.db")
+        raise LedgerError(
+            f"a store of type {backend} is not supported; use sqlite:///path/to/botkit.db or postgresql://…"
+        )
     file = rest.partition("?")[0].partition("/")[2]
     if not file or file == ":memory:":
         raise LedgerError("a store in memory would lose acknowledged hooks; use sqlite:///path/to/botkit.db")
@@ -86,6 +87,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o600)
             _for_this_user_only(path)
+            require_log(path.resolve())
         except OSError as error:
             raise LedgerError(f"the store {path} cannot be created ({error.strerror})") from error
         self._readers = Idle(self._connect, at_most=_MAX_IDLE)
