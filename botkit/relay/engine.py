@@ -157,7 +157,7 @@ class Engine:
     def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         """Carry on the work of another process; see `ledger.interface.Moves`."""
         self._leaving.others_come()
-        self._delivery.take_over({item.conversation_id for item in undelivered})
+        self._delivery.failing.take_over({item.conversation_id for item in undelivered})
         self._carry_on(undelivered, conversations)
 
     def announce_loss(self, leaves: Leaves, seconds: float) -> Loss:

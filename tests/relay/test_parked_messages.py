@@ -181,7 +181,7 @@ async def test_where_no_newer_payload_would_be_kept_it_is_refused_at_once() -> N
 async def test_the_number_of_parked_messages_is_limited(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("botkit.relay.outbound.delivery.MAX_PARKED", 2)
+    monkeypatch.setattr("botkit.relay.outbound.failed_attempts.MAX_PARKED", 2)
     world.platform.answers.extend([EXPIRED] * 4)
     for number in range(4):
         user = ConversationId(USER.bot_id, f"u-{number}")

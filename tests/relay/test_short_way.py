@@ -400,7 +400,7 @@ async def test_after_the_first_success_nobody_waits_for_another_attempt_any_more
     world: World, platform: HeldPlatform
 ) -> None:
     chances = itertools.cycle([0.1, 0.9])
-    world.engine._delivery.chance = lambda: next(chances)
+    world.engine._delivery.failing.chance = lambda: next(chances)
     crowd(world, 50)
     for _ in range(8):  # The waits grow to many seconds, and differ.
         platform.answer(ServerTrouble("pass to bot", status=503))

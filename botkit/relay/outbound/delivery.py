@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import cast, get_args
+from typing import get_args
 
 from botkit.boottime import BootTime
-from botkit.errors import CallBroken, CallError, LedgerClosed, RateLimited, Unreachable, UnreachableCause
+from botkit.errors import CallBroken, LedgerClosed, Unreachable
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import (
     ADDRESSED_BY_PAYLOAD,
@@ -17,9 +17,6 @@ from botkit.handoff.effects import (
     AgentEffect,
     EndSession,
     HintEffect,
-    OutboundEffect,
-    PlatformEffect,
-    SendFile,
 )
 from botkit.handoff.events import Event
 from botkit.handoff.steps import Step
@@ -27,7 +24,6 @@ from botkit.http.retry import Backoff
 from botkit.ledger.interface import HookBody, Input, OutboxItem
 from botkit.observability.events import get_logger
 from botkit.observability.failures import failure_of
-from botkit.observability.tracebacks import where
 from botkit.relay.cancelling import is_cancelled
 from botkit.relay.clock import Clock
 from botkit.relay.heartbeat import Heartbeat
@@ -37,6 +33,7 @@ from botkit.relay.ledger_client import LedgerClient
 from botkit.relay.metrics import Outcome, RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 from botkit.relay.outbound.doubts import Doubts, Verdict
+from botkit.relay.outbound.failed_attempts import FailedAttempts, kind_of
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
 from botkit.relay.outbound.progress import ParkItem, Progress
@@ -44,12 +41,8 @@ from botkit.relay.outbound.retry_policy import (
     is_job_message,
     is_message_to_agents,
     is_noticed_twice,
-    is_repeated,
     is_seen_through,
     log_level,
-    may_have_been_accepted,
-    payload_may_be_stale,
-    retry_policy,
 )
 
 _log = get_logger("botkit.relay")
@@ -58,13 +51,8 @@ _NEEDS_PAYLOAD = (*ADDRESSED_BY_PAYLOAD, *get_args(HintEffect))
 _CARRIES_HOOK = frozenset(CARRIES_HOOK)
 _PAYLOAD_SECONDS = 3600.0
 """Max wait of an effect for the user's next message, where nothing can be shown before."""
-MAX_PARKED = 1_000
-"""Max parked job messages across all users; more are refused at once. Parked messages count as undelivered, and must not keep
-the store from accepting hooks or from being swept."""
 MAY_ACT_SECONDS = 0.2
 """The interval between two looks whether an attempt may start."""
-_KEPT_SECONDS = 2 * 86_400.0
-"""How long it is known since when this process has a conversation: longer than any effect is tried."""
 _MAX_READING = 16
 """Max attempts in progress whose hook is read from the store, because it was not kept in memory."""
 
@@ -87,9 +75,10 @@ class Delivery:
     may_act: Callable[[], bool]
     leaving: Leaving
     doubts: Doubts = field(init=False)
+    failing: FailedAttempts = field(init=False)
+    """What follows when an attempt fails."""
     _in_doubt: dict[int, ConversationId] = field(init=False, default_factory=dict)
     """Effects that may have been carried out and are not done: the next process has to know."""
-    _started: BootTime = field(init=False)
     _reading: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_MAX_READING))
     _waiting: dict[asyncio.Task[object], ConversationId] = field(init=False, default_factory=dict)
     """The tasks that wait for their next attempt."""
@@ -98,13 +87,23 @@ class Delivery:
     _completing: set[int] = field(init=False, default_factory=set)
     _maybe_attempted: dict[int, ConversationId] = field(init=False, default_factory=dict)
     """Messages to agents that an earlier process may have sent."""
-    _taken_over: dict[ConversationId, BootTime] = field(init=False, default_factory=dict)
-    """When conversations with undelivered effects came, the oldest first."""
 
     def __post_init__(self) -> None:
-        self._started = self.clock.boottime()
         self.doubts = Doubts(
             times_shown=self._times_shown, journal=self.journal, metrics=self.metrics, clock=self.clock
+        )
+        self.failing = FailedAttempts(
+            payloads=self.payloads,
+            journal=self.journal,
+            doubts=self.doubts,
+            backoff_of=self.backoff_of,
+            platform_seconds=self.performer.platform_seconds,
+            parked=lambda: len(self._parked),
+            in_doubt=self.leave_in_doubt,
+            clock=self.clock,
+            heartbeat=self.heartbeat,
+            chance=self.chance,
+            metrics=self.metrics,
         )
 
     # --- by callback or in a task -----------------------------------------------------------------------------------
@@ -117,44 +116,9 @@ class Delivery:
         """The payload that addresses the user of an effect without a hook of its own, if it is in memory."""
         return self.payloads.at_hand(item.conversation_id)
 
-    def attempt_failed(
-        self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker, error: BaseException
-    ) -> None:
-        """An attempt failed, or a defect kept it from being made: tell the breaker, and decide what comes next."""
-        if not isinstance(error, CallError):
-            progress.attempted = True
-            error = self._broken(item, progress, error)
-        # A rate limit without a status is the agent system's own pacing: no remote was called.
-        elif not isinstance(error, RateLimited) or error.status is not None:
-            progress.attempted = True
-            self._count_repetition(item, progress)
-            if not isinstance(error, Unreachable):
-                breaker.reached()
-            elif not isinstance(item.effect, SendFile):
-                # A file calls two remotes: which one failed is not known.
-                breaker.unreachable(self.clock.boottime(), failure_of(error))
-        self._note_failure(item, progress, error)
-
     def is_of_a_handoff(self, item: OutboxItem) -> bool:
         """Whether a story tells of the item."""
         return bool(self.journal.session_of(item))
-
-    def held_back(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
-        """An item waits until the breaker closes; the story of its hand-off says so, once."""
-        if progress.failures == 0:
-            progress.failures = 1
-            failure = failure_of(_held_back(item, breaker))
-            wait = breaker.pause_left(self.clock.boottime())
-            self.journal.retried(item, failure, failures=1, wait=wait, held=True)
-
-    def give_up_held_back(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
-        """An item was tried, and the breaker has held it back until its deadline."""
-        progress.failures += 1
-        progress.fatal = _held_back(item, breaker)
-
-    def is_past_deadline(self, item: OutboxItem) -> bool:
-        """Whether the item is tried no more, once it has been tried."""
-        return self._left(item, self._backoff(item)) <= 0
 
     def steps_of_success(self, item: OutboxItem, progress: Progress | None) -> tuple[Step, ...]:
         """The steps to write with the result of a successful attempt."""
@@ -193,14 +157,14 @@ class Delivery:
             LedgerClosed: the conversation is leaving this process, which may be stopping; the next one tries the item again.
         """
         if progress is not None:
-            self._remember_doubt(item, progress)
+            self.failing.remember_doubt(item, progress)
             await self._go_on(item, progress)
             return
         parked = self._parked.get(item.id)
         if parked is None:
             in_doubt = self._maybe_attempted.pop(item.id, None) is not None
             progress = Progress(item.conversation_id, in_doubt=in_doubt)
-            self._remember_doubt(item, progress)
+            self.failing.remember_doubt(item, progress)
             await self._run(item, progress, may_park=is_job_message(item.effect))
             return
         try:
@@ -237,15 +201,6 @@ class Delivery:
             item.id: item.conversation_id for item in first.values() if is_message_to_agents(item.effect)
         }
 
-    def take_over(self, conversations: Iterable[ConversationId]) -> None:
-        """Effects of these conversations came from another process."""
-        now = self.clock.boottime()
-        for conversation_id in conversations:
-            self._taken_over.pop(conversation_id, None)
-            self._taken_over[conversation_id] = now
-        while (first := next(iter(self._taken_over), None)) and now - self._taken_over[first] > _KEPT_SECONDS:
-            del self._taken_over[first]
-
     def lose(self, leaves: Leaves) -> None:
         """Make no more attempts for these conversations; their next process retries failed items."""
         for task, conversation_id in self._waiting.items():
@@ -256,8 +211,7 @@ class Delivery:
                 del self._parked[item_id]
         for item_id in [one for one, whose in self._maybe_attempted.items() if leaves(whose)]:
             del self._maybe_attempted[item_id]
-        for conversation_id in [one for one in self._taken_over if leaves(one)]:
-            del self._taken_over[conversation_id]
+        self.failing.lose(leaves)
 
     def _waits_for_user(self, progress: Progress) -> bool:
         return progress.next_delay is None and not self.payloads.has_newer_in_memory(
@@ -284,11 +238,11 @@ class Delivery:
         while not progress.done:
             # An item that the open breaker has held back until its deadline is still tried once: the remote may be back.
             if breaker.may_try(self.clock.boottime()) or (
-                not progress.attempted and self.is_past_deadline(item)
+                not progress.attempted and self.failing.is_past_deadline(item)
             ):
                 await self._try(item, progress, breaker)
             else:
-                self._note_failure(item, progress, _held_back(item, breaker), held=True)
+                self.failing.kept_from(item, progress, breaker)
             if progress.fatal is not None:
                 await self._give_up(item, progress)
             if not progress.done:
@@ -307,7 +261,7 @@ class Delivery:
                 await self.clock.sleep(progress.next_delay)
                 progress.next_delay = 0.0
                 return
-            until = BootTime(self._since(item) + _PAYLOAD_SECONDS)
+            until = BootTime(self.failing.since(item) + _PAYLOAD_SECONDS)
             if await self.payloads.newer(item.conversation_id, than=progress.rejected_payload, until=until):
                 progress.attempted, progress.next_delay = False, 0.0
                 return
@@ -350,7 +304,7 @@ class Delivery:
         except (Exception, asyncio.CancelledError) as error:
             if is_cancelled():  # Whatever the attempt makes of that, there is no other.
                 raise asyncio.CancelledError from error
-            self.attempt_failed(item, progress, breaker, error)
+            self.failing.attempt_failed(item, progress, breaker, error)
             if progress.doubt is None:
                 self._in_doubt.pop(item.id, None)
             return
@@ -361,7 +315,7 @@ class Delivery:
             event = None  # The rules need none of what only the platform's effects do.
         else:
             breaker.reached()
-            self._count_repetition(item, progress)
+            self.failing.count_repetition(item, progress)
             if doubt is not None:
                 await self.doubts.repeated(item, doubt, breaker)
         progress.done = True
@@ -395,55 +349,6 @@ class Delivery:
                 attempt.exception()  # Retrieved here; otherwise asyncio logs it.
             raise
 
-    def _broken(self, item: OutboxItem, progress: Progress, defect: BaseException) -> CallBroken:
-        place = where(defect)
-        if not progress.broken:
-            progress.broken = True
-            _log.error("effect_broken", lane=item.lane, outbox_id=item.id, error=place)
-        return CallBroken(kind_of(item.effect), detail=place)
-
-    def _count_repetition(self, item: OutboxItem, progress: Progress) -> None:
-        """An attempt was made: of a message that the agents may have already, it is a repetition."""
-        if progress.in_doubt and isinstance(item.effect, AgentEffect) and is_message_to_agents(item.effect):
-            self.metrics.repeated_to_agents(item.effect.system)
-
-    def _note_failure(
-        self, item: OutboxItem, progress: Progress, error: CallError, *, held: bool = False
-    ) -> None:
-        """Decide between another attempt, the wait for a newer payload, and giving up; the first two are noted."""
-        progress.failures += 1
-        progress.in_doubt = progress.in_doubt or may_have_been_accepted(error)
-        self._note_doubt(item, progress, error)
-        if progress.rejected_payload is None and self._may_wait_for_user(item, error):
-            progress.rejected_payload, progress.next_delay = progress.payload, None
-        else:
-            delay = self._next_delay(item, progress, error)
-            if delay is None:
-                progress.fatal = error
-                return
-            progress.next_delay = delay
-        self.metrics.effect_retried(kind_of(item.effect))
-        self.journal.retried(
-            item, failure_of(error), failures=progress.failures, wait=progress.next_delay, held=held
-        )
-
-    def _remember_doubt(self, item: OutboxItem, progress: Progress) -> None:
-        if item.in_doubt and progress.doubt is None and is_noticed_twice(item.effect):
-            silent_seconds = self.performer.platform_seconds(item)
-            progress.doubt = self.doubts.of_former_process(item, silent_seconds=silent_seconds)
-
-    def _note_doubt(self, item: OutboxItem, progress: Progress, error: CallError) -> None:
-        """The failed attempt may have been carried out. A platform that was too slow gets more time for the next one."""
-        if not isinstance(item.effect, PlatformEffect) or not may_have_been_accepted(error):
-            return
-        silent_seconds = 0.0
-        if error.cause == "timeout":
-            silent_seconds = self.performer.platform_seconds(item) * progress.patience
-            progress.patience *= 2.0
-        if is_noticed_twice(item.effect):
-            progress.doubt = self.doubts.again(item, progress.doubt, silent_seconds=silent_seconds)
-            self.leave_in_doubt(item)
-
     async def _times_shown(self, item: OutboxItem) -> int | None:
         hook = item.hook
         if hook is None and self.reads_hook(item):
@@ -452,43 +357,6 @@ class Delivery:
         return await self.performer.times_shown(
             item, hook or await self.payloads.newest(item.conversation_id)
         )
-
-    def _may_wait_for_user(self, item: OutboxItem, error: CallError) -> bool:
-        if not payload_may_be_stale(item.effect, error):
-            return False
-        if not is_job_message(item.effect):
-            return True
-        return len(self._parked) < MAX_PARKED and self.payloads.are_renewed(item.conversation_id)
-
-    def _next_delay(self, item: OutboxItem, progress: Progress, error: CallError) -> float | None:
-        if not is_repeated(item.effect, error):
-            return None
-        backoff, chance = self._backoff(item), self.chance()
-        delay = backoff.next_attempt_in(
-            progress.failures,
-            chance=chance,
-            retry_after=error.retry_after,
-            left=self._left(item, backoff),
-        )
-        if delay is None and not progress.attempted:
-            return max(backoff.delay(progress.failures, chance=chance), error.retry_after or 0.0)
-        return delay
-
-    def _left(self, item: OutboxItem, backoff: Backoff) -> float:
-        """Seconds until the retry deadline. Time in which this process stood still does not count."""
-        return self.heartbeat.patience_left(self._since(item), backoff.give_up_after)
-
-    def _since(self, item: OutboxItem) -> BootTime:
-        """The start of the retry deadline. Time without a possible attempt does not count: before this process started or had the
-        conversation, and while the effect waited for the user's next payload.
-        """
-        since = max(item.decided_at, self._taken_over.get(item.conversation_id, self._started))
-        if not isinstance(item.effect, AgentEffect):
-            since = max(since, self.payloads.renewed_at(item.conversation_id) or since)
-        return since
-
-    def _backoff(self, item: OutboxItem) -> Backoff:
-        return retry_policy(item.effect, self.backoff_of(item))
 
     async def _give_up(self, item: OutboxItem, progress: Progress) -> None:
         error, progress.fatal = progress.fatal, None
@@ -522,21 +390,3 @@ class Delivery:
         finally:
             self._completing.discard(item.id)
         self.completed(item, outcome)
-
-
-def _held_back(item: OutboxItem, breaker: CircuitBreaker) -> CallError:
-    """The failure of an item that was not tried, because the remote did not answer several times in a row."""
-    latest = breaker.latest
-    if latest is None:
-        detail = "held back: the remote did not answer several times in a row"
-        return Unreachable(kind_of(item.effect), detail=detail, cause="held")
-    cause = cast(UnreachableCause, latest.cause)
-    detail = f"{latest.words} (held back until it answers)"
-    error = Unreachable(latest.call, detail=detail, cause=cause, fix=latest.fix)
-    error.host = latest.host
-    return error
-
-
-def kind_of(effect: OutboundEffect) -> str:
-    """The effect's name in metrics and logs."""
-    return type(effect).__name__

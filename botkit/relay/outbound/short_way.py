@@ -174,7 +174,7 @@ class ShortWay:
             self._lanes.needs_task(lane)  # It is obsolete before its turn comes.
         else:
             if remote.breaker.is_open and self._delivery.is_of_a_handoff(lane.head):
-                self._delivery.held_back(lane.head, lane.progress_of_head(), remote.breaker)
+                self._delivery.failing.held_back(lane.head, lane.progress_of_head(), remote.breaker)
             (remote.unread if reads else remote.ready).append(lane)
             self._advance(remote)
 
@@ -242,7 +242,7 @@ class ShortWay:
 
     def _failed(self, remote: _Remote, lane: Lane, error: Exception) -> None:
         progress = lane.progress_of_head()
-        self._delivery.attempt_failed(lane.head, progress, remote.breaker, error)
+        self._delivery.failing.attempt_failed(lane.head, progress, remote.breaker, error)
         if not progress.repeats:
             self._lanes.needs_task(lane)
         elif lane.key[0] in self._delivery.leaving:
@@ -295,11 +295,11 @@ class ShortWay:
         if not self._delivery.may_act():
             return False
         if not remote.breaker.may_try(self._clock.boottime()):
-            if not self._delivery.is_past_deadline(lane.head):
+            if not self._delivery.failing.is_past_deadline(lane.head):
                 return False
             # Nothing is given up that was never really tried: the remote may be back.
             if lane.progress is not None and lane.progress.attempted:
-                self._delivery.give_up_held_back(lane.head, lane.progress, remote.breaker)
+                self._delivery.failing.give_up_held_back(lane.head, lane.progress, remote.breaker)
                 self._lanes.needs_task(lane)
                 return True
         self._begin(remote, lane)
