@@ -14,8 +14,8 @@ from botkit import BotKit
 from botkit.errors import CallRefused
 from botkit.handlers import Defer, Next, Sent, UserMessageContext, WebhookContext
 from botkit.handoff.effects import CallWithHook
+from botkit.ledger.interface import OutboxItem
 from botkit.testing.relay import RecordingRelay
-from botkit.testing.waiting import until
 from tests.doors import DoorName, opened
 from tests.hooks.hook_payloads import BOT_ID, agent_transfer, as_body, settings, token, user_message
 
@@ -45,9 +45,14 @@ class Stage:
             self.door.url + path, data=as_body(payload), headers=headers, timeout=60
         ).status_code
 
+    def items(self) -> list[OutboxItem]:
+        """Every effect that was committed. It closes the kit: a hook is answered before the relay gets its commit."""
+        self.kit.close()
+        return [item for committed in self.relays[0].committed for item in committed.items]
+
     def calls(self) -> list[str]:
-        effects = [item.effect for committed in self.relays[0].committed for item in committed.items]
-        return [effect.changes for effect in effects if isinstance(effect, CallWithHook)]
+        """As `items`: the calls that handlers made."""
+        return [item.effect.changes for item in self.items() if isinstance(item.effect, CallWithHook)]
 
 
 @pytest.fixture(params=["wsgi", "asgi"])
@@ -104,14 +109,9 @@ def test_a_changed_message_keeps_the_key_of_the_original(stage: Stage) -> None:
 
     stage.post("hi", 7)
     stage.post("hi", 7)
-    items = [item for committed in stage.relays[0].committed for item in committed.items]
-    assert len(items) == 1
-    assert items[0].hook is not None
-    assert b'"message":"hi 0"' in items[0].hook.body
-
-
-def lanes_of(stage: Stage) -> list[str]:
-    return [item.lane for committed in stage.relays[0].committed for item in committed.items]
+    (item,) = stage.items()
+    assert item.hook is not None
+    assert b'"message":"hi 0"' in item.hook.body
 
 
 def test_a_call_that_could_not_be_made_fails_in_the_handler_and_the_hook_goes_on(stage: Stage) -> None:
@@ -127,7 +127,7 @@ def test_a_call_that_could_not_be_made_fails_in_the_handler_and_the_hook_goes_on
 
     assert stage.post("hi", 1) == 200
     assert "sendAlertMessageUrl" in failed[0]
-    until(lambda: lanes_of(stage) == ["user"], "for the hook to be passed on")
+    assert [item.lane for item in stage.items()] == ["user"]
 
 
 def test_the_next_handler_sees_what_the_one_before_it_changed(stage: Stage) -> None:
