@@ -15,9 +15,9 @@ from botkit.handoff.conversation import AgentSession, Conversation, FileLimits, 
 from botkit.handoff.decision import Decision, message_id, say, tell, with_session, without
 from botkit.handoff.effects import CallWithHook, Effect, SendFile
 from botkit.handoff.events import Attachment, FileArrived, FileRefused, FileRequested, UserMessage
-from botkit.handoff.file_reasons import NO_FILES, TOO_LARGE, TRANSFER, TYPE
 from botkit.handoff.rules import Rules
 from botkit.handoff.text import cut
+from botkit.handoff.translations.file_reasons import NO_FILES, TOO_LARGE, TRANSFER, TYPE
 
 _MAX_NAMES = 500
 _SAME_TYPE = {"jpeg": "jpg", "tif": "tiff", "htm": "html"}

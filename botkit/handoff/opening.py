@@ -29,7 +29,6 @@ from botkit.handoff.effects import (
 )
 from botkit.handoff.ending import end
 from botkit.handoff.events import AccessGranted, AgentTransfer, Choice
-from botkit.handoff.file_reasons import NO_FILES
 from botkit.handoff.languages import negotiate
 from botkit.handoff.masking import readable
 from botkit.handoff.moments import STARTED, call_handlers
@@ -38,6 +37,7 @@ from botkit.handoff.rules import Rules
 from botkit.handoff.text import split
 from botkit.handoff.transcript import before_handoff, render
 from botkit.handoff.translations import WORDS
+from botkit.handoff.translations.file_reasons import NO_FILES
 
 EXPIRY_MARGIN_SECONDS = 30.0
 

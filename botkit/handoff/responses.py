@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
-from botkit.handoff.file_reasons import FILE_REASONS
 from botkit.handoff.languages import LAST_RESORT, broadest, closest
 from botkit.handoff.translations import MESSAGES, WORDS
+from botkit.handoff.translations.file_reasons import FILE_REASONS
 
 KEYS: tuple[str, ...] = tuple(MESSAGES[LAST_RESORT])
 """The keys of all standard responses."""
@@ -122,7 +122,7 @@ class Responses:
         return False
 
     def file_reason(self, reason: str, language: str, *, megabytes: float) -> str:
-        """Why a file did not arrive (`file_reasons`), in the language of the built-in text."""
+        """Why a file did not arrive (`translations.file_reasons`), in the language of the built-in text."""
         names = (name for tag in self._tags(language) for name in closest(tag, FILE_REASONS))
         return FILE_REASONS[next(names, LAST_RESORT)][reason].replace("{size}", f"{megabytes:.3g}")
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from botkit.handoff.reference_lines import REFERRED_TO
 from botkit.handoff.responses import KEYS, Responses
 from botkit.handoff.translations import MESSAGES, WORDS
+from botkit.handoff.translations.reference_lines import REFERRED_TO
 
 PAGE_LANGUAGES = [
     "en",

@@ -6,8 +6,8 @@ from typing import Literal
 
 from botkit.handoff.conversation import Access, FileLimits, Instant
 from botkit.handoff.events.base import BaseEvent
-from botkit.handoff.file_reasons import TRANSFER
 from botkit.handoff.record import Record
+from botkit.handoff.translations.file_reasons import TRANSFER
 
 
 class TranscriptLine(Record, frozen=True):
@@ -53,7 +53,7 @@ class FileRefused(BaseEvent, frozen=True, kw_only=True):
     """SendFile was refused for good, or the file could not be fetched. The session continues without it.
 
     `spent`: the agent's request for the file is used up; another file needs another request. `reason`: one of
-    `file_reasons.FILE_REASONS`.
+    `translations.file_reasons.FILE_REASONS`.
     """
 
     session_id: str

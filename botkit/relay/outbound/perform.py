@@ -13,7 +13,7 @@ from botkit.boottime import BootTime
 from botkit.config.settings import BotSettings
 from botkit.handoff import effects, events
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.file_reasons import TOO_LARGE, TRANSFER, TYPE
+from botkit.handoff.translations.file_reasons import TOO_LARGE, TRANSFER, TYPE
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock

@@ -1,4 +1,4 @@
-"""Why a file did not reach the agent, in the languages of `translations.py`. Data only; `files.py` uses it."""
+"""Why a file did not reach the agent. Data only; `responses.py` and `files.py` use it."""
 
 from __future__ import annotations
 

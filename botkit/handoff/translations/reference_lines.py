@@ -1,4 +1,4 @@
-"""The line with a hand-off's reference in the texts of a failed hand-off, by language. Data only; `translations.py` uses it."""
+"""The line with a hand-off's reference, which ends the messages about a failed hand-off. Data only; `messages.py` uses it."""
 
 from __future__ import annotations
 
@@ -21,4 +21,4 @@ REFERENCE_LINES: dict[str, str] = {
 }
 
 REFERRED_TO: tuple[str, ...] = ("noAgentAvailableMessage", "handoffFailedMessage", "sessionExpiredMessage")
-"""The texts that end with this line: those of a hand-off that did not work, about which the user may ask somebody."""
+"""The messages that end with this line: the user may ask somebody why the hand-off did not work."""
