@@ -16,7 +16,7 @@ from botkit.errors import LedgerClosed, LedgerError, NotConfigured
 from botkit.kit import BotKit, create_app
 from botkit.ledger.interface import Ledger
 from botkit.observability.metrics import Telemetry
-from botkit.service.service import rules_for
+from botkit.service.rules import rules_for
 from botkit.testing.relay import RecordingRelay
 from tests.hooks.hook_payloads import BOT_ID, agent_transfer, as_body, settings, token, user_message
 
@@ -199,7 +199,7 @@ def test_a_kit_started_before_a_fork_starts_again_in_the_child(
 ) -> None:
     kit = kits.kit()
     kit.start()
-    monkeypatch.setattr("botkit.service.service.os.getpid", lambda: -1)
+    monkeypatch.setattr("botkit.service.lifecycle.os.getpid", lambda: -1)
     kit.start()  # To the child, the parent is another process: it is the leader, and the child follows it.
     assert kit.ready() == {"store": True, "relay": True}
     assert len(kits.relays) == 1

@@ -167,7 +167,7 @@ def _attributes(
     bot: BotSettings, system: str, settings: MiawSettings, export: Path | None, more: Iterable[str]
 ) -> dict[str, str]:
     """Every routing attribute of a hand-off to this system, and where it comes from."""
-    from botkit.service.service import rules_for
+    from botkit.service.rules import rules_for
 
     rules = rules_for(bot)
     origin = "BotKit's default" if bot.handoff.attributes is None else "handoff.attributes"

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import atexit
-import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
-from multiprocessing.util import Finalize
 from typing import TYPE_CHECKING, Any
 
-from botkit.agents import registry as agent_systems
 from botkit.asgi.interface import Application
 from botkit.asgi.middleware import BotKitAsgi
-from botkit.config.settings import BotSettings, Settings
-from botkit.errors import LedgerClosed, NotConfigured
+from botkit.config.settings import Settings
+from botkit.errors import NotConfigured
 from botkit.handlers.calls import as_changes
 from botkit.handlers.conversation import BotGateway, ConversationHandle, answer_webhook
 from botkit.handlers.dispatch import Dispatch
@@ -32,13 +27,10 @@ from botkit.handoff.decide import decide
 from botkit.handoff.decision import Decision
 from botkit.handoff.effects import CallHandlers
 from botkit.handoff.events import ApiCall, Event
-from botkit.handoff.responses import Responses
 from botkit.handoff.rules import Rules
-from botkit.handoff.text import as_compared
 from botkit.hooks.events import HOOK_EVENTS
 from botkit.hooks.parser import HookParser
 from botkit.http.carriers import SyncTransport
-from botkit.http.hosts import AllowedHosts
 from botkit.ledger.interface import Committed, Input, Ledger
 from botkit.ledger.kinds import is_postgresql
 from botkit.ledger.loop_calls import LoopCalls
@@ -47,18 +39,15 @@ from botkit.observability.metrics import Telemetry
 from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.relay import Relay
 from botkit.service.leadership import Leadership
+from botkit.service.lifecycle import Lifecycle
 from botkit.service.member import Member
 from botkit.service.role import RelayFactory, Role, RunningRelay, Store
+from botkit.service.rules import rules_for
 from botkit.service.visitor import Visitor
 from botkit.wsgi.middleware import BotKitMiddleware
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
-
-
-_CLOSED = "the kit has been closed: by kit.close(), or at the end of its ASGI server's lifespan, whose next one starts it again"
-_CLOSE_FIRST = 100
-"""The priority of `close` among the finalizers of multiprocessing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,32 +63,6 @@ class Environment:
     clock: Clock = field(default_factory=SystemClock)
     open_transport: OpenTransport | None = None
     on_failure: OnFailure = ignore_failure
-
-
-def rules_for(bot: BotSettings) -> Rules:
-    """The rules of a bot, from its settings."""
-    handoff = bot.handoff
-    return Rules(
-        bot_name=bot.name,
-        responses=Responses(handoff.responses, handoff.default_language),
-        system_for=bot.agents.for_channel,
-        systems={
-            name: agent_systems.capabilities(system.type, system.settings)
-            for name, system in bot.agents.systems.items()
-        },
-        attributes=handoff.attributes,
-        fallback=bot.agents.fallback,
-        fallback_after_seconds=bot.agents.fallback_after.total_seconds(),
-        end_chat_command=handoff.end_chat_command,
-        platform_closing_messages=frozenset(map(as_compared, handoff.platform_closing_messages)) - {""},
-        file_message=bot.kore.file_message,
-        # By any scheme and port: an agent could open none of them.
-        needs_login=AllowedHosts(bot.kore.callback_hosts, insecure_http=True).allows,
-        end_chat_words=handoff.end_chat_words,
-        default_language=handoff.default_language,
-        accept_timeout_seconds=handoff.accept_timeout.total_seconds(),
-        transfer_grace_seconds=handoff.transfer_grace.total_seconds(),
-    )
 
 
 class Service:
@@ -172,13 +135,8 @@ class Service:
         """The handlers when `_rules` were made."""
         for handler in registry.all:
             self.check(handler)
-        self._lock = threading.Lock()
-        self._running: _Running | None = None
         self._visits = False
-        self._at_exit: Finalize | None = None
-        self._closed = False
-        self._calls: LoopCalls | None = None
-        """The loop on which the relay is to live; None for one of its own."""
+        self._lifecycle = Lifecycle(self._role)
         self.telemetry.watch(outbox_depth=self._outbox_depth, open_sessions=self._open_sessions)
 
     def middleware(
@@ -220,21 +178,7 @@ class Service:
             LedgerError: the store cannot be used.
             LedgerClosed: the service has been closed.
         """
-        if self._running_here() is not None:
-            return
-        with self._lock:
-            if self._closed:
-                raise LedgerClosed(_CLOSED)
-            if self._running_here() is not None:
-                return
-            self._leave_closed_loop()
-            # Threads do not survive a fork: a service that was started in the parent is started again here.
-            role = self._role()
-            role.join()
-            self._running = _Running(os.getpid(), role)
-            atexit.register(self.close)
-            # Workers of multiprocessing, such as granian's, exit without running atexit functions.
-            self._at_exit = Finalize(None, self.close, exitpriority=_CLOSE_FIRST)
+        self._lifecycle.start()
 
     def visit(self) -> None:
         """Own no conversations where others may: this process ends soon. Has no effect once the service has started."""
@@ -263,20 +207,12 @@ class Service:
 
         A relay that runs already stays where it is, unless its loop is closed. Raises: see `start`.
         """
-        with self._lock:
-            self._closed = False
-            self._leave_closed_loop()
-            self._calls = calls
-        try:
-            self.start()
-        except BaseException:
-            self._calls = None
-            raise
+        self._lifecycle.start_on(calls)
 
     @property
     def is_running(self) -> bool:
         """Whether `start` has opened the store in this process, and `close` has not closed it."""
-        return self._running_here() is not None
+        return self._lifecycle.running_here() is not None
 
     def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
         """See `ledger.interface.Ledger.submit_then`. It never starts the service, and so never waits for `close`.
@@ -284,17 +220,11 @@ class Service:
         Raises:
             LedgerClosed: the service does not run.
         """
-        running = self._running_here()
-        if running is None:
-            raise LedgerClosed(_CLOSED)
-        return running.role.store.submit_then(input, then)
+        return self._lifecycle.store_if_running().submit_then(input, then)
 
     def close(self) -> None:
         """Accept no more hooks, let the relay finish deliveries in progress, and leave the rest in the store."""
-        with self._lock:
-            if self._leave():
-                self._closed = True
-                self._calls = None
+        self._lifecycle.close()
 
     def ready(self) -> dict[str, bool]:
         """Whether the store commits and the relay delivers. Starts them if they do not run yet.
@@ -314,13 +244,7 @@ class Service:
 
     def store(self) -> Store:
         """The store; starts the service if it does not run yet. Raises: LedgerError if the store cannot be used."""
-        running = self._running_here()
-        if running is None:
-            self.start()
-            running = self._running
-            if running is None:
-                raise LedgerClosed(_CLOSED)
-        return running.role.store
+        return self._lifecycle.store()
 
     def conversation(self, bot_id: str, user_id: str, *, channel: str = "") -> ConversationHandle:
         """See `BotKit.conversation`."""
@@ -340,33 +264,6 @@ class Service:
             now=self._clock.now,
             monotonic=time.monotonic,
         )
-
-    def _running_here(self) -> _Running | None:
-        """The result of `start`, if that was in this process, and its relay can still run."""
-        running = self._running
-        if running is None or running.pid != os.getpid() or self._is_on_closed_loop():
-            return None
-        return running
-
-    def _is_on_closed_loop(self) -> bool:
-        return self._calls is not None and self._calls.loop.is_closed()
-
-    def _leave_closed_loop(self) -> None:
-        """Stop what has lost its loop, because the server did not end the lifespan: it would carry out nothing more."""
-        if self._is_on_closed_loop():
-            self._leave()
-            self._calls = None
-
-    def _leave(self) -> bool:
-        """Stop what runs, and return whether anything did. Call it with the lock."""
-        running, self._running = self._running, None
-        if running is None or running.pid != os.getpid():
-            return False
-        running.role.leave()
-        if self._at_exit is not None:
-            self._at_exit.cancel()
-        atexit.unregister(self.close)
-        return True
 
     def _known(self, bot_id: str) -> str:
         for bot in self.settings.bots.values():
@@ -390,7 +287,7 @@ class Service:
             metrics=telemetry,
             clock=self._clock,
             call_handlers=self.call_handlers,
-            calls=self._calls,
+            calls=self._lifecycle.calls,
         )
 
     def _decide(self, conversation: Conversation, event: Event) -> Decision:
@@ -404,22 +301,16 @@ class Service:
         return decide(self._rules[conversation.id.bot_id], conversation, event)
 
     def _counts(self) -> Counts:
-        running = self._running
+        running = self._lifecycle.running
         return running.role.store.counts if running is not None else self.telemetry
 
     def _outbox_depth(self) -> float:
-        return self._running.role.store.outbox_depth if self._running is not None else 0
+        running = self._lifecycle.running
+        return running.role.store.outbox_depth if running is not None else 0
 
     def _open_sessions(self) -> float:
-        return self._running.role.store.open_sessions if self._running is not None else 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Running:
-    """The result of `start`, and the process it belongs to."""
-
-    pid: int
-    role: Role
+        running = self._lifecycle.running
+        return running.role.store.open_sessions if running is not None else 0
 
 
 class _Counts:

@@ -58,7 +58,7 @@ from botkit.ledger.sqlite.store import Store
 from botkit.observability.metrics import Telemetry
 from botkit.relay.gateways import Gateways
 from botkit.relay.relay import Relay
-from botkit.service.service import rules_for
+from botkit.service.rules import rules_for
 from botkit.wsgi.middleware import BotKitMiddleware
 from tests.faults.services import metric
 from tests.hooks.hook_payloads import BOT_ID, as_body, settings, token

@@ -33,7 +33,7 @@ from botkit.handoff.events import AgentTransfer, BotMessage, Event, MetaInfo, Us
 from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
-from botkit.service.service import rules_for
+from botkit.service.rules import rules_for
 from botkit.testing.configuration import settings_of_one_bot
 from botkit.testing.waiting import async_until
 from botkit_sandbox.salesforce import SalesforceCloud, SalesforceSandboxSettings, routes

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from botkit.service import service
+from botkit.service.rules import rules_for
 from botkit.testing.waiting import until
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import END_WORD, JANE, Person, Stage
@@ -220,8 +221,7 @@ def test_the_newest_request_id_is_the_one_that_is_extended(
 
 def _extending(stages: Stages, monkeypatch: pytest.MonkeyPatch) -> Stage:
     """A stage that extends a requestId five times a second instead of every four minutes."""
-    usual = service.rules_for
-    monkeypatch.setattr(service, "rules_for", lambda bot: replace(usual(bot), extend_every_seconds=0.2))
+    monkeypatch.setattr(service, "rules_for", lambda bot: replace(rules_for(bot), extend_every_seconds=0.2))
     return stages("extending")
 
 

@@ -23,7 +23,7 @@ def test_an_input_is_refused_at_once_while_the_service_closes(tmp_path: Path) ->
         settings(store=f"sqlite:///{tmp_path}/botkit.db"), Registry(), relay_factory=RecordingRelay
     )
     service.start()
-    running = service._running
+    running = service._lifecycle.running
     assert running is not None
     leave, refused = running.role.leave, threading.Event()
 

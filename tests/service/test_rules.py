@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from botkit.service.service import rules_for
+from botkit.service.rules import rules_for
 from tests.hooks.hook_payloads import BOT_ID, settings
 
 

@@ -92,7 +92,7 @@ def store_of(kit: BotKit) -> Any:
 
 
 def role_of(kit: BotKit) -> Any:
-    running = kit._service()._running
+    running = kit._service()._lifecycle.running
     assert running is not None
     return running.role
 

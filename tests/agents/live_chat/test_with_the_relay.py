@@ -28,7 +28,7 @@ from botkit.handoff.decide import decide
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.relay import Relay
 from botkit.relay.engine import MAX_CONNECTING
-from botkit.service.service import rules_for
+from botkit.service.rules import rules_for
 from botkit.testing.configuration import settings_of_one_bot
 from botkit.testing.waiting import async_until
 from botkit_sandbox.live_chat import BUTTON_ID, DEPLOYMENT_ID, LiveChatCloud, LiveChatSandboxSettings, routes
