@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Self
 
 from botkit.client.attempts import Attempts
+from botkit.client.paging import every_message
 from botkit.client.settings import Algorithm, check_not_empty, checked_settings, chosen_bot, whole_base_url
 from botkit.config.load import load
 from botkit.config.settings import Secret
@@ -27,8 +28,6 @@ Payload = Mapping[str, object] | bytes
 
 Changes = Mapping[str, object]
 """Top-level members for a payload."""
-
-_PAGES_REMEMBERED = 2
 
 
 class KoreClient:
@@ -310,19 +309,11 @@ class KoreClient:
             user_id: the platform's or the channel's id of the user.
             channel_type: only messages of this channel.
         """
-        skip = 0
-        pages: list[set[str]] = []
-        while True:
-            page = self.get_messages(
+        return every_message(
+            lambda skip: self.get_messages(
                 user_id=user_id, limit=MAX_MESSAGES, skip=skip, channel_type=channel_type
             )
-            for message in page.messages:
-                if not message.id or not any(message.id in ids for ids in pages):
-                    yield message
-            if not page.more_available or not page.records:
-                return
-            skip += page.records
-            pages = [*pages[1 - _PAGES_REMEMBERED :], {message.id for message in page.messages}]
+        )
 
     def fetch_bot_variables(
         self, payload: Payload, languages: Iterable[str]
@@ -349,7 +340,7 @@ class KoreClient:
         answer = self._attempts.read(lambda: self._requests.get_dialog(raw))
         return read_dialog(answer.body)
 
-    # --- inside ------------------------------------------------------------------------------------
+    # --- connections -------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Close every connection."""
@@ -363,6 +354,8 @@ class KoreClient:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(bot_id={self.bot_id!r}, base_url={self.base_url!r})"
+
+    # --- inside ------------------------------------------------------------------------------------------------
 
     def _say(
         self,
