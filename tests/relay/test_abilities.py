@@ -29,7 +29,7 @@ from botkit.handoff.effects import (
     StartSession,
 )
 from botkit.handoff.events import AgentsLost, FileRefused, MessageAccepted
-from botkit.relay.outbound.perform import FileCarrier
+from botkit.relay.outbound.files import FileCarrier
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import (
     ACCESS,

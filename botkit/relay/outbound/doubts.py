@@ -23,7 +23,7 @@ from botkit.relay.clock import Clock
 from botkit.relay.journal import Journal
 from botkit.relay.metrics import RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
-from botkit.relay.outbound.perform import request_id
+from botkit.relay.outbound.keys import request_id
 from botkit.relay.outbound.retry_policy import is_in_history
 
 _log = get_logger("botkit.relay")

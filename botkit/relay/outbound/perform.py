@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
 from botkit import errors
-from botkit.agents import AgentSystem, File, Granted
+from botkit.agents import AgentSystem, Granted
 from botkit.boottime import BootTime
 from botkit.config.settings import BotSettings
 from botkit.handoff import effects, events
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.handoff.translations.file_reasons import TOO_LARGE, TRANSFER, TYPE
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways, Platform
 from botkit.relay.journal import Journal
+from botkit.relay.outbound.files import FileCarrier, refusal_reason
+from botkit.relay.outbound.keys import key_of, request_id
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.retry_policy import payload_may_be_stale
 
 TRANSCRIPT_ATTEMPTS = 5
 TRANSCRIPT_RETRY_SECONDS = 0.5
-_MAX_FILES = 4
 _MAX_CALLING = 16
 """Max handlers of hand-offs that run at the same time; each occupies a thread or two."""
-_FILE_TURN_SECONDS = 15.0
-"""Max wait of a file for other files. Then the attempt counts as failed, because the user's next messages wait behind it."""
 
 Reconcile = Callable[[ConversationId, str], Awaitable[None]]
 """Reads the list of an agent session once more, so that the last messages are not lost; a failure is ignored."""
@@ -61,7 +58,7 @@ class Performer:
     end: End
     sent: Sent
     call_handlers: CallHandlers = no_handlers
-    _files: FileCarrier = field(init=False, default_factory=lambda: FileCarrier())
+    _files: FileCarrier = field(init=False, default_factory=FileCarrier)
     _calling: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_MAX_CALLING))
 
     async def perform(
@@ -175,7 +172,7 @@ class Performer:
                     session_id=session_id,
                     message_id=effect.message_id,
                     spent=spent,
-                    reason=_file_reason(error),
+                    reason=refusal_reason(error),
                 )
             case (
                 effects.OpenAccess(session_id)
@@ -290,71 +287,6 @@ class Performer:
         return system
 
 
-class FileCarrier:
-    """Carries users' files from the platform to the agents' side: few at a time, because each is held in memory.
-
-    Args:
-        max_files: max files in progress.
-        turn_seconds: max wait of a file for others.
-    """
-
-    def __init__(self, *, max_files: int = _MAX_FILES, turn_seconds: float = _FILE_TURN_SECONDS) -> None:
-        self._turns = asyncio.Semaphore(max_files)
-        self._turn_seconds = turn_seconds
-
-    async def carry(self, effect: effects.SendFile, platform: Platform, system: AgentSystem) -> None:
-        """Make one attempt to carry a file.
-
-        Raises:
-            FileUnavailable: the platform refuses to give the file.
-            CallRefused: the agents' side refuses the file.
-            CallError: the attempt failed, and a later one may succeed.
-        """
-        if system.capabilities.files == "none":
-            raise errors.CallRefused(
-                "send a file", detail="the agent system takes none", fix="see its attachments setting"
-            )
-        async with self._turn():
-            most = system.capabilities.max_file_bytes
-            # The platform seldom says how large a file is, so the limit of the channel counts here too.
-            max_bytes = min(most, effect.max_bytes) if effect.max_bytes else most
-            file = await _download(effect, platform, max_bytes=max_bytes)
-            await system.send_file(
-                effect.session_id,
-                effect.access,
-                message_id=effect.message_id,
-                file=file,
-                request=effect.request,
-            )
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(self._turn_seconds):
-                await self._turns.acquire()
-        except TimeoutError:
-            raise errors.Unreachable(
-                "send a file", detail="too many other files are in progress", cause="waiting"
-            ) from None
-        try:
-            yield
-        finally:
-            self._turns.release()
-
-
-async def _download(effect: effects.SendFile, platform: Platform, *, max_bytes: int) -> File:
-    try:
-        return await platform.file(effect.name, effect.url, max_bytes=max_bytes)
-    except errors.CallError as error:
-        if error.retryable:
-            raise
-        unavailable = errors.FileUnavailable(
-            error.what, status=error.status, detail=error.detail, fix=error.fix
-        )
-        unavailable.host = error.host
-        raise unavailable from error
-
-
 def _no_payload(what: str) -> errors.CallRefused:
     return errors.CallRefused(
         what,
@@ -371,17 +303,6 @@ def _not_configured(what: str) -> errors.CallRefused:
     )
 
 
-def _file_reason(error: errors.CallError) -> str:
-    """Why a file did not arrive: its size or type (docs/protocols/salesforce-miaw.md, 3.3), or anything else."""
-    if error.status is None:
-        return TRANSFER
-    # The platform's success, of which too much arrived.
-    too_long = isinstance(error, errors.FileUnavailable) and 200 <= error.status < 300
-    if too_long or error.status == 413:
-        return TOO_LARGE
-    return TYPE if error.status == 415 else TRANSFER
-
-
 def _loss_reason(error: errors.CallError) -> str:
     """Why the agents' side is lost."""
     match error:
@@ -395,21 +316,3 @@ def _loss_reason(error: errors.CallError) -> str:
         case errors.CallBroken():
             return events.LossReason.BROKEN
     return events.LossReason.UNREACHABLE if error.retryable else events.LossReason.REFUSED
-
-
-def key_of(item: OutboxItem) -> str:
-    """The deduplication key of the result's event: an effect has one result, however many attempts it took."""
-    return f"effect/{idempotency_key(item)}"
-
-
-def request_id(item: OutboxItem) -> str:
-    """The x-request-id of every attempt of an effect on the platform."""
-    return f"botkit-{idempotency_key(item)}"
-
-
-def idempotency_key(item: OutboxItem) -> str:
-    """The idempotency key of an effect: the same for every attempt and after a restart, and unique.
-
-    The outbox id alone is not unique: a store may restart its numbers once its outbox was empty.
-    """
-    return f"{item.id}-{item.created_at!r}"
