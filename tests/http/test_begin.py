@@ -14,7 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from botkit.errors import CallError, CallRefused, HostNotAllowed, Unreachable
-from botkit.http import Request, Response
+from botkit.http import Request, Response, permits
 from botkit.http.curl import CurlTransport
 from botkit.http.curl.call import CallHandle
 from botkit.http.curl.multi import Multi
@@ -65,6 +65,30 @@ async def base(server: Server) -> AsyncIterator[str]:
 async def carrier() -> AsyncIterator[CurlTransport]:
     async with CurlTransport(allowed_hosts=["127.0.0.1"], insecure_http=True, calls_per_host=2) as transport:
         yield transport
+
+
+async def test_a_call_waits_until_its_task_may_make_it(
+    base: str, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(permits, "LOOK_SECONDS", 0.0)
+    may_call, asked = False, 0
+
+    def ask() -> bool:
+        nonlocal asked
+        asked += 1
+        return may_call
+
+    async def call() -> Response:
+        permits.only_while(ask)
+        return await transport.send(Request("call", "GET", f"{base}/quick"))
+
+    async with CurlTransport(allowed_hosts=None, insecure_http=True) as transport:
+        waiting = asyncio.create_task(call())
+        await async_until(lambda: asked > 1)
+        await transport.send(Request("call", "GET", f"{base}/other"))
+        assert server.asked == ["/other"]
+        may_call = True
+        assert (await waiting).status == 200
 
 
 async def test_done_is_called_once_and_not_before_begin_has_returned(

@@ -20,6 +20,7 @@ from botkit.handoff.effects import (
     StartSession,
 )
 from botkit.handoff.events import Content, TimerFired
+from botkit.http import permits
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.relay.inbound import receipts
 from botkit.relay.outbound import short_way
@@ -462,6 +463,27 @@ async def test_an_attempt_in_a_task_waits_until_the_process_may_act(world: World
     world.ledger.acts = True
     await world.clock.advance(MAY_ACT_SECONDS)
     assert world.system.said("send") == [("m-1", "text")]
+
+
+async def test_the_next_call_of_an_attempt_waits_until_the_process_may_act(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    async def send(*_: object, **__: object) -> None:
+        for call in ("first", "second"):
+            await permits.until_permitted()
+            calls.append(call)
+            world.ledger.acts = False
+
+    monkeypatch.setattr(permits, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(world.system, "send", send)
+    world.ledger.decided(conversation(), SendToAgent(SESSION, SYSTEM, ACCESS, "m-1", "text"))
+    await settle()
+    assert calls == ["first"]
+    world.ledger.acts = True
+    await async_until(lambda: world.ledger.completed)
+    assert calls == ["first", "second"]
 
 
 async def test_what_waits_to_act_can_be_lost(world: World) -> None:

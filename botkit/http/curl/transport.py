@@ -17,6 +17,7 @@ from botkit.http.curl.outgoing import Outgoing
 from botkit.http.curl.stream import CurlStream
 from botkit.http.hosts import AllowedHosts, named_host
 from botkit.http.network import DIRECT, Network
+from botkit.http.permits import until_permitted
 from botkit.http.values import Done, Request, Response, Stream
 
 _MAX_CONNECTIONS = 1_024
@@ -61,7 +62,7 @@ class CurlTransport:
         self._streams: Multi | None = None
 
     async def send(self, request: Request) -> Response:
-        """Send one request and read the whole response.
+        """Send one request and read the whole response. It waits until it may, see `permits`.
 
         Raises:
             HostNotAllowed: the URL may not be called.
@@ -69,6 +70,7 @@ class CurlTransport:
             BadReply: the response is not HTTP, or longer than `botkit.http.values.MAX_RESPONSE_BYTES`.
             CallRefused: it is longer than the request's own `max_bytes`, or the request cannot be sent as it is.
         """
+        await until_permitted()
         answered = asyncio.get_running_loop().create_future()
 
         def done(outcome: Response | CallError) -> None:

@@ -20,6 +20,7 @@ from botkit.handoff.effects import (
 )
 from botkit.handoff.events import Event
 from botkit.handoff.steps import Step
+from botkit.http.permits import only_while
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import HookBody, Input, OutboxItem
 from botkit.observability.events import get_logger
@@ -156,6 +157,7 @@ class Delivery:
             ParkItem: the item has to wait for the user, and the lane must not wait for it. The next call continues.
             LedgerClosed: the conversation is leaving this process, which may be stopping; the next one tries the item again.
         """
+        only_while(self.may_act)
         if progress is not None:
             self.failing.remember_doubt(item, progress)
             await self._go_on(item, progress)
