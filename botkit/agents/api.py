@@ -64,7 +64,7 @@ class Batch:
     """Events in the order they happened on the agents' side. Each has the position after it.
 
     The key of an `AgentSaid` is ``<session id>/<entry id>``: once the user has seen it, `acknowledge` is called with the part
-    after the slash. The key of any other event is only a deduplication key: the same whenever the same event is reported.
+    after the slash. The key of any other event is only a deduplication key: every report of the same event has the same one.
 
     Attributes:
         events: the events.

@@ -48,22 +48,22 @@ class Connections:
         self.keep_alive_seconds = keep_alive_seconds
         self.logs_requests = logs_requests
         self.now = 0
-        """The number of looks: seconds, exact enough for limits and cheaper than a clock."""
+        """The number of ticks of the timer: seconds, exact enough for limits and cheaper than a clock."""
         self.strangers: Strangers[Any] = Strangers()
         self._max_open = max_open
         self._max_strangers = max_strangers
         self._open: set[Any] = set()
         self._leaving: set[Any] = set()
-        """The open ones that had to go, until the loop has closed them."""
+        """Connections that were told to close, until the loop has closed them."""
         self._is_looking = False
         self._refused = 0
         self._next_line = 0
-        """The look at which refused connections may be logged again."""
+        """The tick at which refused connections may be logged again."""
         self._usual: list[tuple[bytes, bytes]] | None = None
         self._ack = b""
 
     def opened(self, connection: Any, address: str, open: set[Any]) -> None:
-        """The newest of the open connections is here: make room for it, and look after all of them from now on."""
+        """A connection was opened: make room for it, and start the timer that checks all of them."""
         self._open = open
         if not self._is_looking:
             self._is_looking = True

@@ -130,7 +130,7 @@ class Door:
             self._behind[user] = deque()
 
     def _next_of(self, user: ConversationId) -> None:
-        """A hook of the user has been handled."""
+        """A hook of the user has been handled: start the next one."""
         behind = self._behind[user]
         if behind:
             self._behind_count -= 1

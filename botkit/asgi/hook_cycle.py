@@ -44,7 +44,7 @@ class HookConnection(Protocol):
 
 
 class _Nobody:
-    """Nobody waits for the message of a hook."""
+    """In place of the event that wakes an application: a hook has none that waits for its body."""
 
     def set(self) -> None: ...
 

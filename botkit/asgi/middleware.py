@@ -36,8 +36,8 @@ class BotKitAsgi:
     """Answers hooks and passes on everything else: other requests, WebSockets, and the server's lifespan.
 
     The service starts and stops with the server, around the application's own startup and shutdown, and its relay lives on the
-    server's loop. Where nothing tells of the lifespan, such as below a mount of another application, the first hook starts the
-    service, with a relay in a thread of its own.
+    server's loop. Without lifespan messages, as below a mount of another application, the first hook starts the service, with a
+    relay in a thread of its own.
 
     Args:
         wrapped: the application that gets everything else.
@@ -123,7 +123,7 @@ class BotKitAsgi:
 
 
 def _prefixes_in(application: Application) -> Iterator[str]:
-    """Those of the kits around an application; one that another middleware hides is not seen."""
+    """The prefixes of the kits around an application. A kit behind another middleware is not found."""
     while isinstance(application, BotKitAsgi | PagesAsgi):
         if isinstance(application, BotKitAsgi):
             yield application._endpoint.prefix

@@ -32,7 +32,7 @@ class HookProtocol(HttpToolsProtocol):
 
     shared: ClassVar[Connections]
     _deadline: int | None = None
-    """The look at which the connection is closed."""
+    """The tick of the timer at which the connection is closed."""
     _is_head: bool = True
     """Whether the headers of a request are incomplete, or none has begun."""
     is_stranger: bool = True

@@ -1,4 +1,4 @@
-"""Warns of values that are well formed and hardly right: made up by `botkit init`, or spoilt while they were copied."""
+"""Warns of values that are well formed but probably wrong: made up by `botkit init`, or damaged by copying."""
 
 from __future__ import annotations
 

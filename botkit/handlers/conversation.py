@@ -68,7 +68,7 @@ class BotGateway:
 
 
 class ConversationHandle(Calls):
-    """One user of one bot, on one channel or on whichever they use. May be kept, and used from any thread or coroutine.
+    """One user of one bot, on one channel or on any. May be kept, and used from any thread or coroutine.
 
     Each method returns when the requested call is on disk. On an event loop it returns at once; await the result to wait for
     the disk: ``await conversation.send("…")``.

@@ -101,9 +101,9 @@ class Admitted:
 class HookEndpoint:
     """Answers the hooks of one service. Thread-safe.
 
-    A hook goes through `admit`, `read`, its handlers, the ledger and `answered`; whatever is raised on the way goes to `failed`.
-    None of these waits for anything. `respond` does all of them for servers that give each request a thread;
-    `botkit.asgi.door.Door` does it for those that call back.
+    A hook goes through `admit`, `read`, its handlers, the ledger and `answered`; an exception on the way goes to `failed`. None
+    of these waits for anything. `respond` does all of them for servers that give each request a thread; `botkit.asgi.door.Door`
+    does it for those that call back.
 
     Args:
         parsers: per bot id, also of linked bots.

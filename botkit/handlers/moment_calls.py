@@ -17,7 +17,7 @@ from botkit.handoff.events import ApiCall
 from botkit.handoff.moments import MOMENTS
 
 MOMENT_SECONDS: Final = 15.0
-"""The time limit of these handlers. Nobody waits for them but the next moment of the same hand-off."""
+"""The time limit of these handlers. Only the next moment of the same hand-off waits for them."""
 
 
 class MomentCalls:

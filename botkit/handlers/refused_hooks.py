@@ -17,8 +17,8 @@ from botkit.observability.events import EventLogger
 
 EVERY_SECONDS = 60.0
 MAX_REASONS = 20
-"""Max lines of one bot in `EVERY_SECONDS` with a reason of their own; further reasons share one line. A caller who is nobody can
-cause fewer reasons for one bot."""
+"""Max lines of one bot in `EVERY_SECONDS` with a reason of their own; further reasons share one line. A caller without a valid
+token can cause fewer reasons for one bot."""
 STRANGERS = ""
 """Stands for all bots that are not configured."""
 _MAX_TEXT = 300

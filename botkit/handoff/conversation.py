@@ -105,7 +105,7 @@ class Timer(Record, frozen=True):
     name: str
     due: Instant
     seconds: float = 0.0
-    """How long after it was armed, whatever the clock says then; 0 if that was not noted."""
+    """The time from arming it until it fires, which holds even if the clock is set; 0 if it was not noted."""
 
 
 class Access(Record, frozen=True):

@@ -52,7 +52,8 @@ def user_message(rules: Rules, conversation: Conversation, event: events.UserMes
     """on_user_message: to the agent while an agent session lives, to the bot otherwise."""
     session = conversation.session
     if event.retried or (session is not None and (event.of_client or event.connect)):
-        # Said already, or nobody's words, whose flag may be outdated. If the platform counts on the bot, it waits for one call.
+        # A repetition, or nobody's words; the flag may be outdated. If the message is for the bot, the platform waits for one
+        # call.
         skip = effects.CallWithHook("skip_bot_message")
         of_bot = event.agent_transfer is False or (session is None and event.agent_transfer is None)
         return Decision(conversation, (skip,) if of_bot else ())

@@ -99,7 +99,7 @@ def _stop(text: str, gaps: list[_Gap], start: int, end: int) -> tuple[int, int]:
 def _reach(text: str, start: int, limit: int) -> int:
     """The index up to which `text` from `start` fits into `limit` code units."""
     if 2 * (len(text) - start) <= limit:
-        return len(text)  # Whatever the characters are.
+        return len(text)  # Even if each character has two code units.
     left = limit
     for index in range(start, min(len(text), start + max(limit, 0))):
         left -= 2 if text[index] > "\uffff" else 1

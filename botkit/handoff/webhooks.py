@@ -1,4 +1,4 @@
-"""Rules for deferred webhooks: exactly one answer, either the handler's or the time limit's, whichever comes first.
+"""Rules for deferred webhooks: exactly one answer, the handler's or, after the time limit, the agreed one.
 
 Each deferred webhook is a conversation of its own, named after its requestId, so its answer shares a lane with nothing else.
 """

@@ -30,11 +30,11 @@ BODY_SECONDS: Final = 15.0
 HURRIED_SECONDS: Final = 2.0
 """The time limit while many bodies are pending."""
 MANY_PENDING: Final = 4
-"""So many are many here, because each holds a thread of the server, which may have few."""
+"""From this number on, bodies are hurried: each holds a thread of the server, which may have few."""
 CROWDED_SECONDS: Final = 0.25
 """While all allowed bodies are pending, the oldest that has had this time makes room for the next one."""
 LOOK_SECONDS: Final = 0.5
-"""How often bodies are looked at that take too long."""
+"""How often to look for bodies that take too long."""
 
 
 class Bodies:

@@ -35,7 +35,7 @@ class Identity(Record, frozen=True):
         users: every name of the user, canonical first; empty if the payload names none.
         channel: the type of the channel in lower case; empty if the payload names none.
         sessions: every id of the platform's session, the most reliable first; empty if the payload names none. An event that
-            names its session is about that one, whatever the context says now.
+            names its session is about that one, even if the context names another by now.
     """
 
     users: tuple[str, ...]

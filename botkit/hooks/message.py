@@ -128,7 +128,7 @@ def _is_of_channel(payload: Payload) -> bool:
 
 
 def _came_by_itself(words: str | None, sent_last: Body | None) -> bool:
-    """Whether the user's client has sent something else last. Masked words differ from what it has sent, but are the user's."""
+    """Whether the client sent other words than these last. Masked words differ from what it sent, but are the user's."""
     if not words:
         return True
     other = sent_last is not None and bool(sent_last.body) and sent_last.body != words

@@ -78,7 +78,7 @@ class Exemption:
 
 @dataclass(frozen=True, slots=True)
 class ClientCertificate:
-    """What BotKit shows of itself to servers that ask for a certificate: PEM files, and the password of the key's file."""
+    """BotKit's own certificate, for servers that ask for one: PEM files, and the password of the key's file."""
 
     certificate: Path
     key: Path

@@ -34,8 +34,8 @@ class Request(Record, frozen=True):
             (errors.BadReply).
         long_poll: the server responds only at an event. Thousands are open at once, so they do not count towards the limit
             of calls to a host.
-        body_is_read: if nobody reads the body of a response, libcurl's carrier takes a whole head with 2xx for a success,
-            whatever becomes of the body: the call was accepted, and repeating it would do it twice.
+        body_is_read: if False, libcurl's carrier takes a whole head with 2xx for a success, even if the body is cut off: the call
+            was accepted, and repeating it would do it twice.
     """
 
     what: str

@@ -1,4 +1,4 @@
-"""Log lines of what goes on for long: the first of a kind at once, then one a minute with the number of the others."""
+"""Log lines about lasting trouble: the first of a kind at once, then one a minute with the number of the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Kind:
 
 
 class Seldom:
-    """Lines that would come with every hook while something is broken. From one thread.
+    """Writes lines that would come with every hook while something is broken. Used in one thread.
 
     Args:
         log: where they go.

@@ -93,7 +93,7 @@ class Callback:
             case _:
                 fix = "let that address lead to BotKit's host and port"
         outcome = failed(seen, fix)
-        # So answers a proxy or a tunnel that leads to nothing.
+        # A proxy or tunnel without a server behind it answers like this.
         gone = answer.status == 404 or answer.status >= 500
         return await self._unless_not_started(outcome) if gone else outcome
 

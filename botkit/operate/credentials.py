@@ -79,7 +79,7 @@ class Credentials:
         return self._by_look(said, in_words(answer), answer.status)
 
     def _by_look(self, said: str, words: str, status: int) -> Outcome:
-        """What the values look like, and then what the platform's words seem to mean."""
+        """The failure that the form of the values shows, else the one that the platform's words suggest."""
         client_id, secret = self._kore.client_id, self._kore.client_secret.reveal()
         if _CLIENT_ID.fullmatch(secret) is not None:
             return failed(

@@ -28,7 +28,7 @@ class Doorbell(Enum):
 
 
 def ring(host: str, port: int, prefix: str) -> Doorbell:
-    """See who is at the address on which the service listens, or would listen."""
+    """Find out what answers at the address on which the service listens, or would listen."""
     try:
         _try_to_listen(host, port)
     except OSError as error:

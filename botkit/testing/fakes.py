@@ -177,7 +177,7 @@ _DONE: Answer = always(Response(200, {}, b"{}"))
 
 
 class FakeAgentSystem(AgentSystem):
-    """One agent system of one bot, whatever its type. It accepts and records every call.
+    """One agent system of one bot, of any type. It accepts and records every call.
 
     Events of agents do not come from here: the tester writes them to the ledger.
 

@@ -51,7 +51,7 @@ class BotKitMiddleware:
 
 
 def _prefixes_in(application: WSGIApplication) -> Iterator[str]:
-    """Those of the kits around an application; one that another middleware hides is not seen."""
+    """The prefixes of the kits around an application. A kit behind another middleware is not found."""
     application = getattr(application, "wsgi_app", application)  # Flask's way for middleware.
     while isinstance(application, BotKitMiddleware):
         yield application._endpoint.prefix

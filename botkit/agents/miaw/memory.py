@@ -34,7 +34,7 @@ class Memories:
         self._memories: OrderedDict[str, Memory] = OrderedDict()
 
     def of(self, session_id: str) -> Memory:
-        """What is remembered of this session, so far nothing if it is new."""
+        """What is remembered of this session: nothing yet if it is new."""
         memory = self._memories.get(session_id)
         if memory is None:
             memory = self._memories[session_id] = Memory(Pace(clock=self._monotonic))

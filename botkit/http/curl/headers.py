@@ -1,4 +1,4 @@
-"""A response's headers, read from libcurl's lines when somebody asks: nobody looks at those of most responses."""
+"""A response's headers, read from libcurl's lines when they are needed: those of most responses never are."""
 
 from __future__ import annotations
 

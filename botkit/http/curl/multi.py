@@ -31,7 +31,8 @@ class Multi:
         self._loop = asyncio.get_running_loop()
         self._transfers: dict[pycurl.Curl, Ended] = {}
         self._ended: dict[pycurl.Curl, tuple[Ended, int, str]] = {}
-        """Transfers that have ended, until that is told. Telling one may remove another, whose handle may then begin anew."""
+        """Transfers that have ended, until `ended` is called. That call may remove another one, whose handle may then start
+        again."""
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._wake_in)
@@ -43,7 +44,7 @@ class Multi:
         self._due: float | None = None
         self._timer: asyncio.Handle | None = None
         self._timer_due = 0.0
-        """When it goes off. uvloop's handle of a timer that is due already does not tell."""
+        """When the timer is due. uvloop's handle does not tell it of a timer that is due already."""
 
     def start(self, curl: pycurl.Curl, ended: Ended) -> None:
         """Start a transfer in the loop's next turn; `ended` is called once, unless it is removed before."""
@@ -142,7 +143,7 @@ class Multi:
         self._collect(running)
 
     def _collect(self, running: int) -> None:
-        """Tell of the transfers that have ended, if there are any: libcurl says how many are still running."""
+        """Call `ended` of the transfers that have ended, if there are any: libcurl says how many are still running."""
         more = int(running != len(self._transfers))
         while more:
             more, succeeded, failed = self._multi.info_read()

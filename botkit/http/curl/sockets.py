@@ -18,7 +18,8 @@ if sys.platform == "linux":
     _IN, _OUT = select.EPOLLIN, select.EPOLLOUT
     _MASKS = (0, _IN, _OUT, _IN | _OUT)
     _MAX_READY = 64
-    """Max sockets of one look; the next one finds the others. `poll` makes room for as many events, at each call."""
+    """Max sockets that one call of `ready` returns; the next call returns the others. `poll` makes room for as many events, at
+    each call."""
 
     class Sockets:
         """What is watched, and what of it is ready."""

@@ -126,7 +126,7 @@ def _too_long(fields: Mapping[str, Field], surroundings: Surroundings) -> list[s
 
 
 def _length(fact: str, surroundings: Surroundings) -> int:
-    """How long a fact is; of one that people choose, what a field should take at least."""
+    """The length of a fact. For one that people choose, the least length that a field should have."""
     match fact:
         case "bot_name":
             return min(len(surroundings.bot_name.encode("utf-16-le")) // 2, VALUE_LIMIT)
@@ -137,7 +137,7 @@ def _length(fact: str, surroundings: Surroundings) -> int:
 
 
 def _required(fields: Mapping[str, Field], origins: Mapping[str, str], *, known: bool) -> list[str]:
-    """Required fields that nobody sends; `known`: whether it is known what dialogs send."""
+    """Required fields that nothing fills; `known`: whether it is known what dialogs send."""
     missing = [field.name for field in fields.values() if field.required and field.name not in origins]
     who = "which no script of the export sends" if known else "which only a dialog can send"
     return [f"the form requires {_listed(missing)}, {who}"] if missing else []

@@ -1,7 +1,7 @@
 """`botkit doctor --live`: one real conversation, from its creation to its end, with the service's own calls.
 
-The whole conversation is played when its first part is asked for, so that it is ended whatever happens in between. Sections are
-those of docs/protocols/salesforce-miaw.md.
+Asking for the first part plays the whole conversation, so that it is also ended if a part fails. Sections are those of
+docs/protocols/salesforce-miaw.md.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ _LETTERS = str.maketrans(
         "Đ": "D",
     }
 )
-"""Latin letters that have no accent to take away."""
+"""Latin letters that are not a base letter with an accent."""
 _BASE_LIMIT = 32
 """Characters of the deployment's name in the names of other components; their longest suffix has eight."""
 _BOT_NAME_LIMIT = 80
