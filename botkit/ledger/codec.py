@@ -1,4 +1,4 @@
-"""The codec of the ledger: conversations and effects as the JSON of their rows, submitted events for the leader's socket."""
+"""The codec of the ledger: conversations and effects as JSON, events that wait for a decision as MessagePack."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Source(Protocol):
     clean: bool
     """Whether its last process shut down cleanly."""
     failed: int
-    """Inputs on which the rules have failed. They are kept for a look at them, and stay where they are."""
+    """Inputs on which the rules have failed. They are kept for inspection, and not copied."""
 
     def counts(self) -> Mapping[Table, int]:
         """The number of rows of each table."""

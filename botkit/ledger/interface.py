@@ -63,8 +63,8 @@ class Input(Record, frozen=True):
 
 
 InDoubt = Literal["", "perhaps", "attempted"]
-"""Of an effect that a former process had: it may have been attempted when that was killed, or its attempt had no answer yet when
-that stopped in good order."""
+"""Whether a former process may have carried an effect out: "perhaps" if it was killed and may have begun an attempt, "attempted"
+if it stopped in good order and an attempt had no answer yet."""
 
 
 class OutboxItem(Record, frozen=True, eq=False):
@@ -220,7 +220,7 @@ class Ledger(Protocol):
         """Whether this process certainly still has its conversations, so that an attempt may start. Any thread; it is quick."""
 
     def leave_in_doubt(self, effects: Mapping[int, ConversationId] | None = None) -> None:
-        """These effects may have been carried out, and are not done: whoever carries on has them as `OutboxItem.in_doubt`.
+        """These effects may have been carried out, and are not done: the next process gets them as `OutboxItem.in_doubt`.
 
         For conversations that leave gracefully, it is called before their loss is done.
 

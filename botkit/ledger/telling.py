@@ -16,11 +16,11 @@ Outcome = tuple[Committed, ...] | Exception
 
 
 class Telling:
-    """Remembers whether the relay takes what it is told."""
+    """Tells outcomes, and remembers whether the relay has accepted them."""
 
     def __init__(self) -> None:
         self.works = True
-        """Whether the relay has taken every commit so far."""
+        """Whether the relay has accepted every commit so far."""
 
     def tell(
         self,

@@ -80,7 +80,8 @@ class Heartbeat:
         return max(left, again + min(seconds, AGAIN_SECONDS) - now) if again > since else left
 
     def before(self, seconds: float) -> Instant:
-        """A time of day: what was stored in the last so many seconds, by this process, is later. However the clock was set."""
+        """A time of day before everything that this process stored in the last so many seconds, even if the clock was set
+        meanwhile."""
         now = self._clock.boottime()
         self._was_set(now)
         ahead = min([self._ahead, *(one.ahead_before for one in self._set if one.at > now - seconds)])

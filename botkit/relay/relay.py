@@ -79,7 +79,7 @@ class Relay:
         self._losing: set[Future[None]] = set()
         self._calls = calls
         self._holds = calls is None
-        """Whether commits are held up. Hooks on the relay's own loop need that not: both take turns there."""
+        """Whether commits are held up. Hooks on the relay's own loop do not need it: both take turns there."""
         self._engine: Engine | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None

@@ -20,7 +20,7 @@ LOG_PAGES = 8_000
 """Pages of the log that are worth a checkpoint. Outbox pages are written, emptied and written again: a rare checkpoint copies
 each of them once, not every time."""
 LONG_LOG_PAGES = 8 * LOG_PAGES
-"""A log of this length is reported, and again whenever it has doubled."""
+"""A log of this length is reported, and again each time its length has doubled."""
 _RETRY_SECONDS = 5.0
 BUSY_MS = 5_000
 """Max wait for another writer, such as a backup, or a process that was stopped in the middle of a commit."""

@@ -246,7 +246,7 @@ class Committing:
             receipt.settle(because("the store did not commit; check its disk", error))
 
     def _rescued(self) -> str:
-        """The file is gone, and this process has the only way to what it had: write a copy once. What to do then."""
+        """Write a copy of a store whose file is gone, once: only this process can still read it. Returns what to do next."""
         copy = self._store.rescue_file
         if not self._file_is_gone:
             self._file_is_gone = True

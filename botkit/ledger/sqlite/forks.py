@@ -19,7 +19,7 @@ _QUIET_SECONDS = 1.0
 
 
 class _Connection(sqlite3.Connection):
-    """One that is known while it is open."""
+    """A connection that this module knows while it is open."""
 
     inode: tuple[int, int]
 

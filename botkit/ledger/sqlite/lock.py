@@ -20,7 +20,7 @@ from botkit.ledger.sqlite.forks import busy, inode_of
 _RETRY_SECONDS = 0.05
 _held: WeakSet[StoreLock] = WeakSet()
 _opened: dict[tuple[int, int], int] = {}
-"""Descriptors of stores that another process has locked, by device and inode. They stay open: whoever closes one loses all locks
+"""Descriptors of stores that another process has locked, by device and inode. They stay open: closing one would release all locks
 that SQLite has on the file in this process."""
 
 

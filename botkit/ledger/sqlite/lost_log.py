@@ -1,9 +1,9 @@
 """A write-ahead log that somebody has deleted, or cut short: what was committed last was only in it.
 
 SQLite would start without a word, with what its file had before. Its index of the log (`botkit.db-shm`) tells: a process that is
-killed leaves it, and whoever closes the store has copied the log and deletes both, the index first. The index is written after
-the log was flushed, so it never knows of more than the log has.
-The layout of the index is a part of SQLite's file format (sqlite.org/walformat.html, section 2).
+killed leaves it, and a process that closes the store copies the log and then deletes both, the index first. The index is written
+after the log was flushed, so it never knows of more than the log has. The layout of the index is a part of SQLite's file format
+(sqlite.org/walformat.html, section 2).
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ _BASE = 0xFF
 
 
 def advice(error: sqlite3.Error, file: Path) -> str:
-    """What to do, for the one who runs the service.
+    """What the operator has to do.
 
     Args:
         error: of SQLite.

@@ -2,8 +2,8 @@
 
 The list decides the order of what the user reads; reading it for every message would cost as much as polling. So it is read where
 there is a doubt. A doubt that is never right costs reads for nothing and is ignored after a while: whether the ids of a stream
-leave gaps in ordinary operation is not documented (docs/protocols/salesforce-miaw.md, 4.5). A stream that missed an event without
-a doubt takes its system the trust: for some minutes, the list is read before every message.
+leave gaps in ordinary operation is not documented (docs/protocols/salesforce-miaw.md, 4.5). If a stream misses an event without a
+doubt, no stream of its system is trusted for some minutes: the list is read before every message.
 """
 
 from __future__ import annotations

@@ -304,7 +304,7 @@ class Delivery:
         except LedgerClosed:
             raise
         except (Exception, asyncio.CancelledError) as error:
-            if is_cancelled():  # Whatever the attempt makes of that, there is no other.
+            if is_cancelled():  # No other attempt follows, even if this one raised something else.
                 raise asyncio.CancelledError from error
             self.failing.attempt_failed(item, progress, breaker, error)
             if progress.doubt is None:

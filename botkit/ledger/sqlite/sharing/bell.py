@@ -22,7 +22,7 @@ class Bell:
         try:
             self._path.unlink(missing_ok=True)  # A leader that was killed has left it.
             os.mkfifo(self._path, 0o600)
-            # Also for writing: otherwise it would end whenever no follower has it open.
+            # Also for writing: otherwise reading ends as soon as no follower has it open.
             self._pipe = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
             raise LedgerError(

@@ -1,7 +1,7 @@
 """The write-ahead log of a store that several processes write to: each syncs its commits when SQLite's write lock is free again.
 
-A commit with ``synchronous = NORMAL`` is in the log, behind all earlier ones, but perhaps not on the disk: whoever syncs the log
-then has made it durable, and all before it. SQLite itself syncs the log before a checkpoint copies it, the file before the log
+A commit with ``synchronous = NORMAL`` is in the log, behind all earlier ones, but perhaps not on the disk: a sync of the log
+makes it durable, with all commits before it. SQLite itself syncs the log before a checkpoint copies it, the file before the log
 starts over, and the header of a log that starts over (sqlite.org/pragma.html#pragma_synchronous).
 """
 
