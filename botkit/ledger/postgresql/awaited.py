@@ -1,4 +1,4 @@
-"""Outcomes that the submitter waits for: the owner of the shard, in whatever process, tells them by a row and a notification."""
+"""Outcomes that the submitter waits for: the owner of the shard, in any process, tells them by a row and a notification."""
 
 from __future__ import annotations
 

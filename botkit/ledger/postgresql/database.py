@@ -140,7 +140,7 @@ def connect(
 
 
 class _Connection(psycopg.Connection[tuple[Any, ...]]):
-    """One on which nothing waits for ever: what is in between may swallow everything and keep the connection alive.
+    """A connection on which every wait has a limit: the network may swallow everything and still keep the connection open.
 
     Attributes:
         answer_seconds: max wait for what the server says to one statement; it gives statements up earlier by itself.
@@ -191,7 +191,7 @@ def _within(gen: PQGen[T], seconds: float) -> PQGen[T]:
 
 
 class _Pipeline(psycopg.Pipeline):
-    """One that is sent as a whole, and ends with its Sync.
+    """A pipeline that is sent as a whole, and ends with its Sync.
 
     A process that stands still when a part of it is sent would keep its locks: no time limit of the server's runs while it waits
     for the rest. Nor does one after a Flush, which psycopg would send after the Sync (both seen with PostgreSQL 18).

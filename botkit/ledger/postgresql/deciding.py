@@ -199,7 +199,7 @@ def _of_row(
         return outcome
     del batch.outbox[item.id]
     if (shard := shard_of(item.conversation_id)) != one.shard:
-        # Whoever owns the conversation next has to find the message with it.
+        # The next owner of the conversation has to find the message with it.
         decided.rows.moved.append((row, shard))
     in_doubt = tried.doubt_of(row, item.conversation_id, decided.passed_on.values()) if tried else ""
     item = replace(item, id=row * 2, in_doubt=in_doubt)

@@ -1,7 +1,7 @@
 """The door of the PostgreSQL ledger: writes inputs down for the owners of their shards, many in one statement.
 
-A key that is there already tells a repeated hook. It also tells how a commit ended whose connection was lost: the door tries
-again, and finds its own keys. So every input has one, be it made up.
+A key that is there already shows a repeated hook. After a lost connection it shows whether the commit succeeded: the door tries
+again, and finds its own keys. So every input has a key, if necessary a made-up one.
 """
 
 from __future__ import annotations
@@ -222,7 +222,7 @@ class Door:
     def _insert_awaited(self, writer: Connection, one: _Given) -> Sequence[tuple[int, int]]:
         """Commit an input whose outcome is awaited.
 
-        It has its id before that: should the commit be in doubt, its outcome has to be found, whoever has decided meanwhile.
+        It has its id before that: if the commit is in doubt, its outcome has to be found, even if an owner has decided meanwhile.
         """
         if one.id is None:
             (one.id,) = writer.execute(SQL["next_number"]).fetchone() or (0,)

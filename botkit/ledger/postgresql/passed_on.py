@@ -20,7 +20,7 @@ MAX_TRIED = 1_000
 
 @dataclass(slots=True)
 class PassedOn:
-    """One such message.
+    """One message that is being passed on.
 
     Attributes:
         item: its effect.
@@ -34,7 +34,7 @@ class PassedOn:
 
 
 class AllPassedOn:
-    """Those of this process, by their rows."""
+    """The messages that this process passes on, by their rows."""
 
     def __init__(self) -> None:
         self._by_row: dict[int, PassedOn] = {}

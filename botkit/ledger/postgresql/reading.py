@@ -18,7 +18,7 @@ from botkit.ledger.rows import decision_from_bytes
 from botkit.ledger.sizes import fitting
 
 ROWS_AT_ONCE = 2_000
-"""Max rows of one answer, so that whoever reads it can say in between that it lives: thousands of effects may wait."""
+"""Max rows of one answer, so that the reader can show in between that it lives: thousands of effects may wait."""
 MAX_HOOK_BYTES_AT_ONCE = 4 * 1024 * 1024
 """Max bytes of hooks read with the effects of shards. After an outage of a target, gigabytes of them may wait."""
 Between = Callable[[], None]
@@ -109,7 +109,7 @@ def first_hooks_of(
 def _of_items(
     connection: Connection, queries: tuple[str, str], item_ids: Sequence[int]
 ) -> Iterator[tuple[Any, ...]]:
-    """Rows about effects, wherever each is, with the ids of their items first. `queries`: of inputs, and of the outbox."""
+    """Rows about effects, from both tables, with the ids of their items first. `queries`: of inputs, and of the outbox."""
     for odd, query in enumerate(queries):
         ids = [item_id // 2 for item_id in item_ids if item_id % 2 == odd]
         if ids:
