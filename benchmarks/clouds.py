@@ -139,6 +139,11 @@ class Clouds:
         await self._until(lambda: self._desk.listeners() >= count)
         return {"listeners": self._desk.listeners()}
 
+    async def await_silence(self) -> dict[str, Any]:
+        """Wait until no request listens at the desk: the service is gone."""
+        await self._until(lambda: not self._desk.listeners())
+        return {}
+
     @web.middleware
     async def _counted(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         resource = request.match_info.route.resource
@@ -197,6 +202,7 @@ async def _main(desk: str) -> None:
         "end": clouds.end,
         "counts": clouds.counts,
         "await_listeners": clouds.await_listeners,
+        "await_silence": clouds.await_silence,
     }
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):

@@ -100,6 +100,12 @@ def pinned(core: int, module: str, *arguments: str) -> Iterator[Process]:
         yield process
 
 
+def environment(folder: Path) -> Mapping[str, str]:
+    """The variables of a process that runs this checkout. It may keep what it compiles, as an installed package does."""
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**inherited, "PYTHONPATH": str(folder), "NODE_ENV": "production"}
+
+
 @contextmanager
 def _pinned(core: int, folder: Path, *command: str) -> Iterator[Process]:
     code = f"import os, sys; os.sched_setaffinity(0, {{{core}}}); os.execvp(sys.argv[1], sys.argv[1:])"
@@ -112,7 +118,7 @@ def _pinned(core: int, folder: Path, *command: str) -> Iterator[Process]:
             stderr=stderr,
             text=True,
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(folder), "NODE_ENV": "production"},
+            env=environment(folder),
         ) as popen,
     ):
         try:
@@ -134,12 +140,17 @@ def service(configuration: Path, tree: Path | None = None) -> Iterator[tuple[Pro
         tree: another checkout of this project, whose version is run with its own virtual environment (``.venv``), or with this
             one if it has none. By default this checkout.
     """
-    folder = (tree or _ROOT).resolve()
-    own = folder / ".venv" / "bin" / "python"
-    python = str(own) if tree is not None and own.exists() else sys.executable
+    python, folder = python_of(tree)
     command = (python, "-m", "botkit", "serve", "--config", str(configuration), "--port", "0")
     with _pinned(SERVICE_CORE, folder, *command) as process:
         yield process, _ready(process)
+
+
+def python_of(tree: Path | None) -> tuple[str, Path]:
+    """The interpreter that runs the version of this checkout, and its folder; see `service`."""
+    folder = (tree or _ROOT).resolve()
+    own = folder / ".venv" / "bin" / "python"
+    return str(own) if tree is not None and own.exists() else sys.executable, folder
 
 
 @contextmanager
