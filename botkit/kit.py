@@ -8,17 +8,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, request
-from werkzeug.exceptions import NotFound
-
 from botkit.asgi.interface import Application
 from botkit.asgi.middleware import BotKitAsgi
 from botkit.asgi.pages import PagesAsgi
 from botkit.config.load import load
 from botkit.config.settings import Settings
 from botkit.errors import NotConfigured
-from botkit.flask.extension import mount
-from botkit.flask.mounted import current_service
 from botkit.handlers.contexts import HandlerDecorators
 from botkit.handlers.conversation import ConversationHandle
 from botkit.handlers.registry import Handler, Registry
@@ -31,6 +26,8 @@ from botkit.wsgi.middleware import BotKitMiddleware
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
+    from flask import Flask
+    from werkzeug.exceptions import NotFound
 
 CONFIG_KEY = "BOTKIT_CONFIG"
 
@@ -72,6 +69,8 @@ class BotKit(HandlerDecorators):
         self._handler_seconds = handler_seconds
         self._share = share
         self._services: list[Service] = []
+        self._in_flask = False
+        """Whether the kit is mounted in a Flask application. Nothing else needs Flask, which is slow to import."""
         self._overrides: list[Service] = []
         self._lock = threading.Lock()
         self._own = self._serve(settings) if settings is not None else None
@@ -137,9 +136,12 @@ class BotKit(HandlerDecorators):
             ConfigurationError: lists every problem of the files.
             NotConfigured: no file is named, or one is although the kit has its own configuration, or the prefix is taken.
         """
+        from botkit.flask.extension import mount
+
         service = self._service_for(config, app.config.get(CONFIG_KEY))
         with self._dropping(service):
             mount(app, self, service)
+        self._in_flask = True
 
     # --- running ---------------------------------------------------------------------------------------------------
 
@@ -307,7 +309,7 @@ class BotKit(HandlerDecorators):
             return self._overrides[-1]
         if self._own is not None:
             return self._own
-        if (current := current_service(self)) is not None:
+        if self._in_flask and (current := self._of_current_application()) is not None:
             return current
         if len(self._services) == 1:
             return self._services[0]
@@ -317,9 +319,17 @@ class BotKit(HandlerDecorators):
             else "the kit has no configuration yet: BotKit.from_config(…), or kit.init_app(app)"
         )
 
+    def _of_current_application(self) -> Service | None:
+        from botkit.flask.mounted import current_service
+
+        return current_service(self)
+
 
 def create_app(settings: Settings, *, relay_factory: RelayFactory | None = None) -> Flask:
     """A Flask application with a kit and nothing else, alone on its store."""
+    from flask import Flask, request
+    from werkzeug.exceptions import NotFound
+
     app = Flask("botkit")
     BotKit(settings, relay_factory=relay_factory, share=False).init_app(app)
     stray = StrayHooks(settings.server.prefix)

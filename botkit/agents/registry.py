@@ -29,7 +29,7 @@ DEFAULT_TYPE = "salesforce-miaw"
 
 def installed_types() -> frozenset[str]:
     """The types of agent systems that are installed."""
-    return frozenset(_entries())
+    return frozenset({*_registered(), *OWN})
 
 
 def system_class(kind: str) -> type[AgentSystem] | None:
@@ -39,7 +39,8 @@ def system_class(kind: str) -> type[AgentSystem] | None:
         TypeError: the entry point names something that is not an agent system.
         Exception: importing its package failed.
     """
-    entry = _entries().get(kind)
+    # Nothing is looked up for BotKit's own: that reads the metadata of every installed package.
+    entry = EntryPoint(kind, OWN[kind], GROUP) if kind in OWN else _registered().get(kind)
     if entry is None:
         return None
     found: object = entry.load()
@@ -65,6 +66,5 @@ def capabilities(kind: str, settings: object) -> Capabilities:
     return able if able.attributes else replace(able, attributes=DEFAULT_ATTRIBUTES)
 
 
-def _entries() -> dict[str, EntryPoint]:
-    registered = {entry.name: entry for entry in entry_points(group=GROUP)}
-    return registered | {kind: EntryPoint(kind, value, GROUP) for kind, value in OWN.items()}
+def _registered() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}

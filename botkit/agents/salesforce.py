@@ -8,9 +8,6 @@ import re
 from collections.abc import Sequence
 from typing import NoReturn, TypedDict
 
-from urllib3.fields import RequestField
-from urllib3.filepost import encode_multipart_formdata
-
 from botkit.agents.api import File
 from botkit.agents.refusals import Advice, explained, fix_for
 from botkit.errors import BadReply, CallRefused, RateLimited, ServerTrouble, UnusableValue
@@ -171,18 +168,21 @@ def form_with_file(
         file: the file.
         parts: name, MIME type and content of the parts before it.
     """
+    # Imported here: it takes long, and most conversations have no files.
+    from urllib3.fields import RequestField
+    from urllib3.filepost import encode_multipart_formdata
+
+    def part(name: str, file_name: str | None, mime_type: str, data: bytes) -> RequestField:
+        found = RequestField(name, data, file_name)
+        found.make_multipart(content_type=mime_type)
+        return found
+
     named = _NOT_IN_A_NAME.sub("_", file.name)[:_MAX_FILE_NAME].encode(errors="replace").decode() or "file"
     mime_type = file.mime_type if _MIME_TYPE.fullmatch(file.mime_type) else "application/octet-stream"
-    fields = [_field(name, None, kind, data) for name, kind, data in parts]
-    fields.append(_field(field, named, mime_type, file.data))
+    fields = [part(name, None, kind, data) for name, kind, data in parts]
+    fields.append(part(field, named, mime_type, file.data))
     digest = hashlib.blake2b(digest_size=16)
     for data in (*(data for _, _, data in parts), file.data):
         digest.update(data)
     body, content_type = encode_multipart_formdata(fields, boundary=f"botkit-{digest.hexdigest()}")
     return content_type, body
-
-
-def _field(name: str, file_name: str | None, mime_type: str, data: bytes) -> RequestField:
-    field = RequestField(name, data, file_name)
-    field.make_multipart(content_type=mime_type)
-    return field

@@ -46,7 +46,8 @@ class AgentSystems:
             found._types[key.value] = kind
             try:
                 system = registry.system_class(kind)
-                Draft202012Validator.check_schema((system and system.schema) or {})
+                if kind not in registry.OWN:  # Tests check those.
+                    Draft202012Validator.check_schema((system and system.schema) or {})
             except SchemaError:
                 found._broken[kind] = "its schema is not a JSON Schema"
             except Exception as error:  # noqa: BLE001 (a package may raise anything when it is imported)

@@ -17,9 +17,10 @@ import requests
 from botkit.errors import CallError, Unreachable
 from botkit.http import addresses, proxying
 from botkit.http.connections import Adapter, AddressRefused
-from botkit.http.failures import too_long, translated
+from botkit.http.failures import too_long
 from botkit.http.hosts import AllowedHosts, named_host
 from botkit.http.network import DIRECT, Network
+from botkit.http.requests_failures import translated
 from botkit.http.values import MAX_RESPONSE_BYTES, USER_AGENT, Request, Response
 
 _CHUNK_BYTES = 65_536

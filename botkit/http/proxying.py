@@ -1,4 +1,4 @@
-"""What the carriers need for calls through a proxy: the arguments of the requests library, and the proxy's own failures.
+"""What the carriers need for calls through a proxy: the argument of the requests library, and the proxy's own failures.
 
 A proxy fails in ways of its own: it cannot be reached, it asks for a password, it does not pass a host, it finds no way to it.
 Nothing of the call has reached the server then, so none of these is a possible duplicate.
@@ -6,20 +6,12 @@ Nothing of the call has reached the server then, so none of these is a possible 
 
 from __future__ import annotations
 
-import errno
 import os
-import re
-import socket
-import ssl
 
-import requests
-import urllib3.exceptions
-
-from botkit.errors import CallError, Unreachable
+from botkit.errors import Unreachable
 from botkit.http.network import Proxy
 
 ASKS_FOR_LOGIN = 407
-_TUNNEL_FAILED = re.compile(r"Tunnel connection failed: (\d{3})")
 
 
 def for_requests(proxy: Proxy) -> dict[str, str]:
@@ -35,31 +27,6 @@ def check_status(what: str, status: int, proxy: Proxy) -> None:
     """
     if status == ASKS_FOR_LOGIN:
         raise refused(what, status, proxy)
-
-
-def failure(what: str, error: Exception, proxy: Proxy | None) -> CallError | None:
-    """The error of BotKit's for one that the proxy caused; None for any other."""
-    if proxy is None:
-        return None
-    if isinstance(error, requests.exceptions.ProxyError):
-        return _of_requests(what, error, proxy)
-    return None
-
-
-def _of_requests(what: str, error: requests.exceptions.ProxyError, proxy: Proxy) -> CallError:
-    cause: object = error.args[0] if error.args else None
-    cause = getattr(cause, "reason", cause)
-    if isinstance(cause, urllib3.exceptions.ProxyError):
-        cause = cause.original_error
-    if isinstance(cause, urllib3.exceptions.NameResolutionError):
-        return unknown(what, proxy)
-    if isinstance(cause, urllib3.exceptions.NewConnectionError):  # although it is a ConnectTimeoutError
-        return not_reached(what, _number(cause.__cause__), proxy)
-    if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
-        return Unreachable(what, detail="no connection through the proxy in time", cause="timeout")
-    if found := _TUNNEL_FAILED.search(str(cause)):
-        return refused(what, int(found[1]), proxy)
-    return not_reached(what, _number(cause), proxy)
 
 
 def refused(what: str, status: int, proxy: Proxy) -> Unreachable:
@@ -98,18 +65,6 @@ def _named(proxy: Proxy) -> str:
     return f"the proxy {proxy.url.removeprefix('http://')}"
 
 
-def _number(cause: object) -> int:
-    """The number of the system's error; 0 for other failures."""
-    match cause:
-        case ssl.SSLError() | socket.gaierror():
-            return 0
-        case TimeoutError():
-            return errno.ETIMEDOUT
-        case OSError(errno=int(number)):
-            return number
-    return 0
-
-
 def not_reached(what: str, number: int, proxy: Proxy) -> Unreachable:
     """The error of a proxy without a connection to it; `number` is that of the system's error, or 0."""
     reason = f": {os.strerror(number)}" if number > 0 else ""
@@ -124,7 +79,6 @@ def not_reached(what: str, number: int, proxy: Proxy) -> Unreachable:
 __all__ = [
     "ASKS_FOR_LOGIN",
     "check_status",
-    "failure",
     "for_requests",
     "not_reached",
     "refused",

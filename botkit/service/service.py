@@ -30,7 +30,6 @@ from botkit.handoff.events import ApiCall, Event
 from botkit.handoff.rules import Rules
 from botkit.hooks.events import HOOK_EVENTS
 from botkit.hooks.parser import HookParser
-from botkit.http.carriers import SyncTransport
 from botkit.ledger.interface import Committed, Input, Ledger
 from botkit.ledger.kinds import is_postgresql
 from botkit.ledger.loop_calls import LoopCalls
@@ -38,6 +37,7 @@ from botkit.ledger.sqlite.sharing.taking import Counts
 from botkit.observability.metrics import Telemetry
 from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.relay import Relay
+from botkit.service.carrier import open_carrier
 from botkit.service.leadership import Leadership
 from botkit.service.lifecycle import Lifecycle
 from botkit.service.member import Member
@@ -100,7 +100,7 @@ class Service:
         counts = _Counts(self)
         self._rules: Mapping[str, Rules] = {bot_id: rules_for(bot) for bot_id, bot in settings.bots.items()}
         insecure = settings.security.insecure_http
-        open_transport = environment.open_transport or partial(SyncTransport, network=settings.network)
+        open_transport = environment.open_transport or partial(open_carrier, network=settings.network)
         self._gateways = {
             bot_id: BotGateway(
                 bot_id=bot_id,

@@ -32,7 +32,6 @@ from botkit.agents.live_chat.calls import (
 )
 from botkit.agents.live_chat.chat import Chat
 from botkit.agents.live_chat.connection import Connection
-from botkit.agents.live_chat.doctor import live_chat_checks
 from botkit.agents.live_chat.listening import Listener
 from botkit.agents.live_chat.masking import IsolatedMasker, Masked, Masker, NotMaskable
 from botkit.agents.live_chat.position import Position, digest
@@ -156,6 +155,8 @@ class LiveChatSystem(AgentSystem):
 
     def checks(self, surroundings: Surroundings) -> Sequence[Check]:
         """The checks of `botkit doctor`, named ``live_chat.…``."""
+        from botkit.agents.live_chat.doctor import live_chat_checks  # The service needs none of it.
+
         return live_chat_checks(
             self, self.settings, self._transport, surroundings, new_id=lambda: str(uuid.uuid4())
         )

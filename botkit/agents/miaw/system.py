@@ -25,7 +25,6 @@ from botkit.agents.miaw.calls import (
 from botkit.agents.miaw.connection import Connection, credentials_of, token_of
 from botkit.agents.miaw.contents import with_openable_links
 from botkit.agents.miaw.continuity import Continuity
-from botkit.agents.miaw.doctor import miaw_checks
 from botkit.agents.miaw.entries import read_entry, read_envelope
 from botkit.agents.miaw.event_stream import EventStream, ServerEvent
 from botkit.agents.miaw.history import read_history
@@ -124,6 +123,8 @@ class MiawSystem(AgentSystem):
 
     def checks(self, surroundings: Surroundings) -> Sequence[Check]:
         """The checks of `botkit doctor`, named ``salesforce.…``."""
+        from botkit.agents.miaw.doctor import miaw_checks  # The service needs none of it.
+
         return miaw_checks(
             self.settings,
             self._transport,
