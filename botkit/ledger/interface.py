@@ -14,6 +14,7 @@ from botkit.handoff.events import Event
 from botkit.handoff.record import Record
 from botkit.handoff.steps import Step
 from botkit.http.values import Forwarding
+from botkit.ledger.clocks import ClockEra, Clocks
 
 
 class HookBody(Record, frozen=True, eq=False):
@@ -211,6 +212,19 @@ class Ledger(Protocol):
         """Delete inbox keys, ended conversations and payloads older than this; the number of rows deleted.
 
         Steps of stories are deleted if they are older than `stories_before`; None keeps them.
+        """
+
+    def clocks(self) -> Clocks:
+        """What is known of the clocks by which the times in the store were written. It may read the store, like `newest_hook`."""
+
+    def note_clocks(self, eras: Sequence[ClockEra]) -> None:
+        """Keep for the next process how this machine's clock was set. It writes to the store: never call it on the relay's loop.
+
+        Args:
+            eras: oldest first; the last one is the present.
+
+        Raises:
+            LedgerError: they could not be stored.
         """
 
     def healthy(self) -> bool:

@@ -25,6 +25,7 @@ from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 from botkit.observability.user_hashes import UserHashes
 from botkit.relay.clock import Clock
+from botkit.relay.clock_notes import note_clocks, recall_clocks
 from botkit.relay.gateways import Gateways
 from botkit.relay.heartbeat import BEAT_SECONDS, Heartbeat
 from botkit.relay.inbound.event_writer import AgentEventWriter
@@ -142,12 +143,15 @@ class Engine:
         self.schedule.add_job(_each_minute, "interval", minutes=1, id="lines", args=(self._journal,))
         self._heartbeat.beat()
         self._beating = asyncio.create_task(self._beat())
+        self._noting: asyncio.Task[None] | None = None
 
     async def resume(self) -> None:
         """Resume the work of an earlier process: its undelivered effects, open conversations and timers.
 
         It is read in a thread, because a long outbox takes seconds. `accept` comes after it.
         """
+        await recall_clocks(self._ledger, self._ledger_client, self._heartbeat)
+        self._note_clocks()
         undelivered, conversations = await self._ledger_client.in_thread(
             lambda: (self._ledger.undelivered(), self._ledger.open_conversations())
         )
@@ -247,6 +251,8 @@ class Engine:
         """Stop receiving, let attempts in progress finish for at most `seconds`, and stop."""
         self._ledger.leave_in_doubt(await self.lose(everything, seconds))
         self._beating.cancel()
+        if self._noting is not None:
+            self._noting.cancel()
         self._receivers.close()
         self.lanes.close()
         self.schedule.shutdown(wait=False)
@@ -261,8 +267,14 @@ class Engine:
             await self._clock.sleep(BEAT_SECONDS)
             if happened := self._heartbeat.beat():
                 keep_up(self.schedule, self._chance)
+            self._note_clocks()
             self.timers.look(anew=happened)
             self._receivers.watch(self._clock.boottime())
+
+    def _note_clocks(self) -> None:
+        if self._heartbeat.has_news and (self._noting is None or self._noting.done()):
+            noting = note_clocks(self._ledger, self._ledger_client, self._heartbeat)
+            self._noting = asyncio.create_task(noting)
 
     def _apply(self, conversation: Conversation, effect: Effect) -> None:
         match effect:

@@ -7,10 +7,12 @@ nothing about the other side. So time in which it stood still does not count, an
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from botkit.boottime import BootTime
 from botkit.handoff.conversation import Instant
+from botkit.ledger.clocks import ClockEra, Clocks
 from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
 
@@ -25,17 +27,13 @@ SET_SECONDS: Final = 1.0
 """The clock was set if it and the clock for durations differ by so much more or less than a beat before."""
 _MAX_STALLS: Final = 100
 _MAX_SET: Final = 100
+DIFFERS_SECONDS: Final = 5.0
+"""If the clock of the store's server differs from this machine's by so much more than before, that is logged."""
 
 
 class _Stall(NamedTuple):
     end: BootTime
     seconds: float
-
-
-class _Set(NamedTuple):
-    at: BootTime
-    ahead_before: float
-    """The difference of the two clocks until then."""
 
 
 class Heartbeat:
@@ -48,8 +46,18 @@ class Heartbeat:
         self._clock = clock
         self._due = float("inf")
         self._stalls: deque[_Stall] = deque(maxlen=_MAX_STALLS)
-        self._ahead = clock.now() - clock.boottime()
-        self._set: deque[_Set] = deque(maxlen=_MAX_SET)
+        self._begun = self._since = clock.boottime()
+        """`_since`: when the clock was set last."""
+        self._ahead = clock.now() - self._since
+        self._eras: deque[ClockEra] = deque(maxlen=_MAX_SET)
+        """In which the clock was set otherwise, also those of former processes."""
+        self._recalled = False
+        self.has_news = True
+        """Whether the store does not know yet how the clock was set."""
+        self._server_ahead: float | None = None
+        """Of the clock of the store's server, if that is another."""
+        self._stored: ClockEra | None = None
+        """The one in which the newest time in the store would have been just before this process began."""
 
     def beat(self) -> bool:
         """The loop is alive; the next beat is due `BEAT_SECONDS` later.
@@ -79,13 +87,72 @@ class Heartbeat:
         again = self.on_time_since(now)
         return max(left, again + min(seconds, AGAIN_SECONDS) - now) if again > since else left
 
-    def before(self, seconds: float) -> Instant:
-        """A time of day before everything that this process stored in the last so many seconds, even if the clock was set
-        meanwhile."""
+    def recall(self, clocks: Clocks) -> None:
+        """Learn by which clocks the times in the store were written. It may be called again."""
+        if clocks.former and clocks.former[-1].until <= self._begun and not self._recalled:
+            self._recalled = True
+            *earlier, last = clocks.former
+            if not self._eras and abs(last.ahead - self._ahead) < SET_SECONDS:
+                self._since = last.since
+                self.has_news = False
+            else:
+                earlier.append(ClockEra(last.since, self._begun, last.ahead))
+            self._eras.extendleft(reversed(earlier))
+        if clocks.newest is not None:
+            self._stored = ClockEra(BootTime(0.0), self._begun, clocks.newest - self._begun)
+        if clocks.server_ahead is not None:
+            self._compare(clocks.server_ahead)
+
+    def eras(self) -> Sequence[ClockEra]:
+        """How this machine's clock was set, oldest first; the last one is the present."""
         now = self._clock.boottime()
         self._was_set(now)
-        ahead = min([self._ahead, *(one.ahead_before for one in self._set if one.at > now - seconds)])
+        return (*self._eras, ClockEra(self._since, now, self._ahead))
+
+    def before(self, seconds: float) -> Instant:
+        """A time of day before everything that was stored in the last so many seconds, however this machine's clock was set.
+
+        Time in which no process ran does not count: it could as well be a clock that was set forward meanwhile. Nor does a clock
+        count that is ahead of the server's.
+        """
+        now = self._clock.boottime()
+        clocks = self._clocks(now)
+        if self._stored is not None:
+            clocks.append(self._stored)
+        ahead = min(one.ahead for one in clocks if one.until > now - seconds)
         return Instant(now + ahead - seconds)
+
+    def due_in(self, due: Instant, seconds: float) -> float:
+        """In how many seconds it will be so many seconds since something was stored, which is due at this time of day.
+
+        Args:
+            due: by the clock as it was set then. That is not stored: if several are possible, the one that is due last.
+            seconds: 0 if it is not known; then the clock counts as it is set now.
+        """
+        now = self._clock.boottime()
+        clocks = self._clocks(now)
+        if len(clocks) == 1 or seconds <= 0:
+            return due - self._clock.now()
+        stored = due - seconds
+        then = min(clocks, key=lambda one: (one.distance(BootTime(stored - one.ahead)), one.ahead))
+        return due - then.ahead - now
+
+    def _clocks(self, now: BootTime) -> list[ClockEra]:
+        """Those by which the store's times of day may have been written."""
+        clocks = list(self.eras())
+        if self._server_ahead is not None:
+            clocks.append(ClockEra(BootTime(0.0), now, self._server_ahead))
+        return clocks
+
+    def _compare(self, server_ahead: float) -> None:
+        self._was_set(self._clock.boottime())
+        behind = server_ahead - self._ahead
+        before = self._server_ahead - self._ahead if self._server_ahead is not None else 0.0
+        self._server_ahead = server_ahead if abs(behind) >= SET_SECONDS else None
+        if abs(behind) >= DIFFERS_SECONDS and abs(behind - before) >= DIFFERS_SECONDS:
+            _log.warning(
+                "clock_differs", seconds=round(-behind, 1), fix="set the clocks of both machines by NTP"
+            )
 
     def _late(self, now: BootTime) -> float:
         late = now - self._due
@@ -96,6 +163,8 @@ class Heartbeat:
         changed, before, self._ahead = ahead - self._ahead, self._ahead, ahead
         if abs(changed) < SET_SECONDS:
             return False
-        self._set.append(_Set(now, before))
+        self._eras.append(ClockEra(self._since, now, before))
+        self._since = now
+        self.has_news = True
         _log.warning("clock_set", seconds=round(changed, 1))
         return True

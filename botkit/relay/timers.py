@@ -23,6 +23,7 @@ from botkit.handoff.events import TimerFired
 from botkit.ledger.interface import Input, Ledger
 from botkit.observability.events import get_logger
 from botkit.relay.clock import Clock
+from botkit.relay.clock_notes import recall_clocks
 from botkit.relay.heartbeat import Heartbeat
 from botkit.relay.leaving import Leaves
 from botkit.relay.ledger_client import LedgerClient
@@ -126,7 +127,7 @@ class Timers:
 
     def _arm_again(self, conversation_id: ConversationId, session_id: str, timer: Timer) -> None:
         # The clock may have been set since: no timer waits for longer than it was armed for.
-        seconds = timer.due - self._clock.now()
+        seconds = self._heartbeat.due_in(timer.due, timer.seconds)
         seconds = min(seconds, timer.seconds) if timer.seconds > 0 else seconds
         if timer.name == TimerName.EXTEND:
             seconds = 0.0  # How long the requestId is still valid is not known.
@@ -204,6 +205,7 @@ class Timers:
 
 async def sweep(ledger: Ledger, client: LedgerClient, heartbeat: Heartbeat, keep_stories: timedelta) -> None:
     """Delete old rows from the ledger, in a thread. The engine schedules it every `SWEEP_EVERY`."""
+    await recall_clocks(ledger, client, heartbeat)
     before = heartbeat.before(KEEP.total_seconds())
     stories = heartbeat.before(keep_stories.total_seconds())
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from botkit.boottime import boottime
+from botkit.relay.timers import CATCH_UP_SECONDS
 from botkit.testing.waiting import until
 from tests.faults.services import InProcess, Process, configuration
 from tests.faults.stage import END_WORD, UNREACHABLE, Stage
@@ -76,6 +77,23 @@ def test_a_clock_that_is_set_ends_no_session_and_silences_nobody(
     talk.both_sides_have_everything()
     talk.types(END_WORD)
     talk.is_the_bots_again()
+
+
+def test_a_start_after_the_clock_was_set_forward_gives_up_nobody_who_waits(
+    stage: Stage, kit: Kit, clock: Callable[[float], None]
+) -> None:
+    service = kit(changes={"handoff": {"accept_timeout": "150s"}})
+    talk = stage.new_user()
+    talk.waits()
+    for step in (100.0, 100.0):  # In all less than the platform's requestId lives by its clock.
+        clock(step)
+        service.restart()
+    until_passed(CATCH_UP_SECONDS + 1)
+    assert talk.agent_mode
+    talk.accepted()
+    talk.types("typed after it")
+    talk.agent_says("said after it")
+    talk.both_sides_have_everything()
 
 
 @pytest.mark.parametrize(

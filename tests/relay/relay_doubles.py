@@ -61,6 +61,7 @@ from botkit.handoff.events import (
     TranscriptLine,
 )
 from botkit.handoff.steps import Step
+from botkit.ledger.clocks import ClockEra, Clocks
 from botkit.ledger.interface import Committed, HookBody, Input, Moves, OutboxItem
 from botkit.relay.engine import Engine
 from botkit.relay.gateways import Gateways
@@ -117,6 +118,8 @@ class FakeLedger:
         self.holding = False
         self.held: list[tuple[Input, Future[Committed]]] = []
         self.swept: list[Instant] = []
+        self.known_clocks = Clocks()
+        self.noted_clocks: list[Sequence[ClockEra]] = []
         self.stories_swept: list[Instant | None] = []
         self.notes: list[Step] = []
         """Steps of stories that came without an event."""
@@ -242,6 +245,12 @@ class FakeLedger:
 
     def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         return self.hooks.get(conversation_id) if self.at_hand else None
+
+    def clocks(self) -> Clocks:
+        return self.known_clocks
+
+    def note_clocks(self, eras: Sequence[ClockEra]) -> None:
+        self.noted_clocks.append(eras)
 
     def sweep(self, before: Instant, *, stories_before: Instant | None = None) -> int:
         self.swept.append(before)

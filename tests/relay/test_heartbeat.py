@@ -6,6 +6,8 @@ import pytest
 import structlog
 
 from botkit.boottime import BootTime
+from botkit.handoff.conversation import Instant
+from botkit.ledger.clocks import Clocks
 from botkit.relay.heartbeat import AGAIN_SECONDS, LATE_SECONDS, Heartbeat
 from botkit.testing.clock import ManualClock
 
@@ -97,3 +99,91 @@ def test_what_was_stored_before_the_clock_was_set_is_as_old_as_before(hours: int
     clock.pass_seconds(7 * 3600)
     heartbeat.beat()
     assert heartbeat.before(6 * 3600) == clock.now() - 6 * 3600
+
+
+# --- what the store knows of the clocks --------------------------------------------------------------------------------
+
+
+def left_by(heartbeat: Heartbeat) -> Clocks:
+    """What a process leaves in its store."""
+    return Clocks(former=tuple(heartbeat.eras()))
+
+
+@pytest.mark.parametrize("hours", [-9, 9])
+def test_the_next_process_knows_how_the_clock_was_set_before_it(hours: int) -> None:
+    clock = ManualClock()
+    former = beaten(clock)
+    stored = clock.now()
+    clock.pass_seconds(60)
+    clock.set_by(hours * 3_600)
+    former.beat()
+    clock.pass_seconds(60)
+    heartbeat = Heartbeat(clock)
+    heartbeat.recall(left_by(former))
+    assert heartbeat.before(6 * 3_600) < stored
+    assert heartbeat.due_in(Instant(stored + 600), 600) == pytest.approx(480)
+    assert heartbeat.due_in(Instant(clock.now() + 500), 600) == pytest.approx(500)
+
+
+@pytest.mark.parametrize("step", [-600.0, 600.0])
+def test_a_clock_that_was_set_between_two_processes_is_noticed(step: float) -> None:
+    clock = ManualClock()
+    left = left_by(beaten(clock))
+    clock.pass_seconds(100)  # The one before goes on, and stores this.
+    stored = clock.now()
+    clock.set_by(step)
+    heartbeat = Heartbeat(clock)
+    heartbeat.recall(left)
+    assert heartbeat.has_news
+    assert heartbeat.due_in(Instant(stored + 300), 300) == pytest.approx(300)
+
+
+def test_processes_one_after_the_other_have_one_era_while_nobody_sets_the_clock() -> None:
+    clock = ManualClock()
+    heartbeat = Heartbeat(clock)
+    for _ in range(200):
+        left = left_by(heartbeat)
+        clock.pass_seconds(60)
+        heartbeat = Heartbeat(clock)
+        heartbeat.recall(left)
+        assert not heartbeat.has_news
+    assert len(heartbeat.eras()) == 1
+
+
+def test_time_in_which_no_process_ran_makes_nothing_older() -> None:
+    clock = ManualClock()
+    newest = clock.now()
+    clock.pass_seconds(20 * 3_600)
+    heartbeat = Heartbeat(clock)
+    heartbeat.recall(Clocks(newest=newest))
+    assert heartbeat.before(6 * 3_600) == pytest.approx(newest - 6 * 3_600)
+    clock.pass_seconds(3_600)
+    assert heartbeat.before(6 * 3_600) == pytest.approx(newest - 5 * 3_600)
+    clock.pass_seconds(5 * 3_600)
+    assert heartbeat.before(6 * 3_600) == clock.now() - 6 * 3_600
+
+
+def server(clock: ManualClock, behind: float) -> Clocks:
+    return Clocks(server_ahead=clock.now() - clock.boottime() - behind)
+
+
+def test_a_timer_of_another_machine_is_not_early_here_because_this_clock_is_ahead() -> None:
+    clock = ManualClock()
+    heartbeat = Heartbeat(clock)
+    heartbeat.recall(server(clock, behind=7_200.0))
+    clock.pass_seconds(100)
+    there = clock.now() - 7_200
+    assert heartbeat.due_in(Instant(there - 60 + 300), 300) == pytest.approx(240)
+    assert heartbeat.due_in(Instant(clock.now() - 60 + 300), 300) == pytest.approx(240)  # One of its own.
+
+
+def test_a_clock_that_differs_from_the_servers_is_told_once() -> None:
+    clock = ManualClock()
+    heartbeat = Heartbeat(clock)
+    with structlog.testing.capture_logs() as log:
+        for behind in (0.5, 60.0, 60.5, -3.0, 1_000.0):
+            heartbeat.recall(server(clock, behind))
+    assert [(entry["event"], entry["seconds"]) for entry in log] == [
+        ("clock_differs", 60.0),
+        ("clock_differs", 1_000.0),
+    ]

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from botkit.boottime import BootTime
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import Conversation, DeferredHook, Instant, Timer
 from botkit.handoff.effects import ArmTimer, CancelTimer
 from botkit.handoff.events import TimerFired
+from botkit.ledger.clocks import ClockEra, Clocks
 from botkit.relay.heartbeat import Heartbeat
 from botkit.relay.timers import CATCH_UP_SECONDS, KEEP, sweep
 from botkit.testing.clock import settle
@@ -124,6 +126,30 @@ async def test_after_a_start_no_timer_waits_for_longer_than_it_was_armed_for(wor
     world.ledger.conversations[conversation().id] = conversation(timers=timers)
     await world.engine.resume()
     assert armed(world) == {"accept": START + 60, "expiry": due}
+
+
+@pytest.mark.parametrize("step", [-600.0, 600.0])
+async def test_after_a_start_no_timer_is_early_because_the_clock_was_set_before_it(
+    world: World, step: float
+) -> None:
+    now, ahead = world.clock.boottime(), world.clock.now() - world.clock.boottime()
+    before = ClockEra(BootTime(now - 500), BootTime(now - 30), ahead - step)
+    world.ledger.known_clocks = Clocks(former=(before, ClockEra(before.until, now, ahead)))
+    armed_at = START - 60 - step
+    timers = (Timer("accept", Instant(armed_at + 300), 300.0), Timer("idle_end", Instant(START + 280), 300.0))
+    world.ledger.conversations[conversation().id] = conversation(timers=timers)
+    await world.engine.resume()
+    assert armed(world) == {"accept": pytest.approx(START + 240), "idle_end": pytest.approx(START + 280)}
+
+
+async def test_how_the_clock_is_set_is_kept_for_the_next_process(world: World) -> None:
+    await world.clock.advance(2)
+    await async_until(lambda: len(world.ledger.noted_clocks) == 1)
+    world.clock.set_by(60.0)
+    await world.clock.advance(3)
+    await async_until(lambda: len(world.ledger.noted_clocks) == 2)
+    first, last = world.ledger.noted_clocks[-1]
+    assert last.ahead - first.ahead == pytest.approx(60.0)
 
 
 async def test_after_a_start_no_webhook_waits_for_longer_than_its_limit(world: World) -> None:

@@ -13,6 +13,7 @@ from uuid import uuid4
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.events import SubmittedEvent
+from botkit.ledger.clocks import ClockEra, Clocks
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Moves, OutboxItem
 from botkit.ledger.memory import PayloadCache
 from botkit.ledger.postgresql import reading
@@ -167,6 +168,14 @@ class PostgresLedger(Submits):
     def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.cached_newest_hook`."""
         return self._payloads.get(conversation_id) if self._owner.owns(conversation_id) else None
+
+    def clocks(self) -> Clocks:
+        """See `interface.Ledger.clocks`."""
+        with self._readers.lent() as connection:
+            return Clocks(server_ahead=reading.server_ahead(connection))
+
+    def note_clocks(self, eras: Sequence[ClockEra]) -> None:
+        """Nothing: shards go to processes on other machines."""
 
     def sweep(self, before: Instant, *, stories_before: Instant | None = None) -> int:
         """See `interface.Ledger.sweep`. Conversations of this process' shards; keys, payloads and stories of all."""

@@ -270,6 +270,9 @@ SELECT user_id, channel, body, component_id FROM (
 
 -- --- sweeps ----------------------------------------------------------------------------------------------------------
 
+-- name: clock
+SELECT extract(epoch FROM clock_timestamp())::double precision
+
 -- name: ended_conversations
 SELECT bot_id, user_id, channel FROM conversations
 WHERE shard = ANY (%(shards)s::smallint[]) AND NOT live AND ended_at < %(before)s

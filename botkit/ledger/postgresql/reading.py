@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from botkit.boottime import boottime
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.ledger import codec
 from botkit.ledger.interface import HookBody, OutboxItem
@@ -135,6 +136,13 @@ def newest_hook_of(
 
 
 # --- sweeps ----------------------------------------------------------------------------------------------------------
+
+
+def server_ahead(connection: Connection) -> float:
+    """The server's time of day, less this machine's clock for durations. It is exact to half of the time that asking takes."""
+    began = boottime()
+    (now,) = connection.execute(SQL["clock"]).fetchone() or (0.0,)
+    return float(now) - (began + boottime()) / 2
 
 
 def ended_before(connection: Connection, shards: Sequence[int], before: Instant) -> list[ConversationId]:

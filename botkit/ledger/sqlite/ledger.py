@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.ledger.clocks import ClockEra, Clocks
 from botkit.ledger.doubts import marked, may_have_been_sent
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Moves, OutboxItem
 from botkit.ledger.receipts import Receipt, Submits
@@ -70,6 +71,7 @@ class SqliteLedger(Submits):
         self._attempted: Container[int] | None = ()
         """The effects whose attempts had no answer when the former process stopped; None if it was killed."""
         self._last_of_former = 0
+        self._clocks = Clocks()
         self._leaves_in_doubt: set[int] | None = set()
         self._decide = decide
         self._lock_timeout_seconds = lock_timeout_seconds
@@ -102,6 +104,7 @@ class SqliteLedger(Submits):
             store = self._store = Store(self.file)
             self._attempted = store.mark_started(self._shared)
             self._last_of_former = store.last_id()
+            self._clocks = store.clocks()
             self._writer = store.writer()
             if self._shared:
                 self._log = Log(store.log_file, self._writer, gives_up=lambda: self._waiting.closed)
@@ -252,6 +255,17 @@ class SqliteLedger(Submits):
     def cached_newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.cached_newest_hook`."""
         return self._committing().payloads.get(conversation_id)
+
+    def clocks(self) -> Clocks:
+        """See `interface.Ledger.clocks`. As the store was when it was opened."""
+        return self._clocks
+
+    def note_clocks(self, eras: Sequence[ClockEra]) -> None:
+        """See `interface.Ledger.note_clocks`."""
+        try:
+            self._opened().note_clocks(eras)
+        except sqlite3.Error as error:
+            raise because("the store did not commit; check its disk", error) from error
 
     def _opened(self) -> Store:
         if self._store is None:

@@ -102,6 +102,16 @@ SELECT value FROM meta WHERE name = 'in_doubt'
 -- name: set_in_doubt
 INSERT INTO meta (name, value) VALUES ('in_doubt', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
 
+-- name: clocks
+-- How the machine's clock was set, as JSON.
+SELECT value FROM meta WHERE name = 'clocks'
+
+-- name: set_clocks
+INSERT INTO meta (name, value) VALUES ('clocks', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
+-- name: newest_key
+SELECT max(at) FROM inbox
+
 -- name: conversations
 SELECT state, names FROM conversations
 

@@ -9,9 +9,13 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import msgspec
+
+from botkit.boottime import boot_id
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.ledger import codec
+from botkit.ledger.clocks import ClockEra, Clocks
 from botkit.ledger.idle import Idle
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.ledger.memory import Stored
@@ -163,6 +167,20 @@ class Store:
             connection.execute(SQL["set_stopped"], ("yes",))
             connection.execute(SQL["set_in_doubt"], (json.dumps(sorted(in_doubt)),))
 
+    def clocks(self) -> Clocks:
+        """What former processes have stored of their clocks."""
+        with self._reading() as connection:
+            row = connection.execute(SQL["clocks"]).fetchone()
+            (newest,) = connection.execute(SQL["newest_key"]).fetchone()
+        noted = _noted(row[0]) if row is not None else _Noted()
+        return Clocks(noted.eras if noted.boot == boot_id() != "" else (), newest)
+
+    def note_clocks(self, eras: Sequence[ClockEra]) -> None:
+        """Store how this machine's clock was set."""
+        noted = msgspec.json.encode(_Noted(boot_id(), tuple(eras))).decode()
+        with self._transaction() as connection:
+            connection.execute(SQL["set_clocks"], (noted,))
+
     def shared(self) -> str:
         """With whom the leader shares the store."""
         with self._transaction() as connection:
@@ -307,6 +325,20 @@ class Store:
             connection.close()
             raise
         return connection
+
+
+class _Noted(msgspec.Struct, frozen=True):
+    """Eras of the clock since the machine was started."""
+
+    boot: str = ""
+    eras: tuple[ClockEra, ...] = ()
+
+
+def _noted(text: str) -> _Noted:
+    try:
+        return msgspec.json.decode(text, type=_Noted)
+    except msgspec.MsgspecError:
+        return _Noted()
 
 
 def _forget_keys(connection: sqlite3.Connection, before: Instant) -> int:

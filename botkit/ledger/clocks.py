@@ -1,0 +1,33 @@
+"""The times of day in a store go by clocks that may have been set since, or by those of other processes."""
+
+from __future__ import annotations
+
+from botkit.boottime import BootTime
+from botkit.handoff.conversation import Instant
+from botkit.handoff.record import Record
+
+
+class ClockEra(Record, frozen=True):
+    """A time in which the clock was not set: from `since` to `until`, the time of day was `ahead` of the clock for durations."""
+
+    since: BootTime
+    until: BootTime
+    ahead: float
+
+    def distance(self, at: BootTime) -> float:
+        """How many seconds lie between a time and this one; 0 if it lies in this one."""
+        return max(self.since - at, at - self.until, 0.0)
+
+
+class Clocks(Record, frozen=True):
+    """What a store knows of the clocks by which its times of day were written.
+
+    Attributes:
+        former: how the clock of this machine was set until this process was started, since the machine was; oldest first.
+        newest: the newest time of day that former processes have stored.
+        server_ahead: the time of day by the clock of the store's own server, less this machine's clock for durations.
+    """
+
+    former: tuple[ClockEra, ...] = ()
+    newest: Instant | None = None
+    server_ahead: float | None = None
