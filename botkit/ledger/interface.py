@@ -52,6 +52,7 @@ class Input(Record, frozen=True):
         steps: steps of the hand-off's story that no event tells (`handoff/steps.py`), written in the same transaction.
         keep_payload: store the hook as the user's newest payload even without an agent session, so that jobs can write to
             the user later.
+        may_wait: submitted on an event loop, it may wait a moment for the commit of another input (`waiting.MAX_WAIT_SECONDS`).
     """
 
     conversation_id: ConversationId
@@ -61,6 +62,7 @@ class Input(Record, frozen=True):
     completes: tuple[int, ...] = ()
     keep_payload: bool = False
     steps: tuple[Step, ...] = ()
+    may_wait: bool = False
 
 
 InDoubt = Literal["", "perhaps", "attempted"]
@@ -170,6 +172,9 @@ class Ledger(Protocol):
         Returns:
             A function that drops the input if its commit has not begun; `then` is not called then.
         """
+
+    def hurry(self) -> None:
+        """Commit now what may wait. Any thread."""
 
     def open_conversations(self) -> Sequence[Conversation]:
         """Conversations with an agent session or a deferred webhook, for the relay to resume after a restart."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -11,6 +12,9 @@ from typing import Generic, TypeVar
 from botkit.errors import LedgerClosed, LedgerError
 
 T = TypeVar("T")
+
+MAX_WAIT_SECONDS = 0.05
+"""Max wait of an item that may wait for others."""
 
 
 class Waiting(Generic[T]):
@@ -30,6 +34,10 @@ class Waiting(Generic[T]):
         self._bell.acquire()
         self._turns: set[asyncio.AbstractEventLoop] = set()
         """Loops that ring the bell at the end of their turn."""
+        self._rings_at: float | None = None
+        """When the bell has to ring for the first of the items that may wait; None if there are none."""
+        self._timers: set[asyncio.AbstractEventLoop] = set()
+        """Loops with a timer that rings it then."""
         self.closed = False
         """Whether nothing more is taken in."""
 
@@ -37,23 +45,31 @@ class Waiting(Generic[T]):
         return len(self._queue)
 
     def admit(
-        self, item: T, loop: asyncio.AbstractEventLoop | None = None, *, at_most: int
+        self, item: T, loop: asyncio.AbstractEventLoop | None = None, *, at_most: int, may_wait: bool = False
     ) -> LedgerError | None:
         """`put`, unless more than so many wait already. Returns why an item is not taken in."""
         if len(self._queue) > at_most and not self.closed:
             return LedgerError(f"the store does not keep up; check {self._check}")
-        if not self.put(item, loop):
+        if not self.put(item, loop, may_wait=may_wait):
             return LedgerClosed("the service is stopping; send it again later")
         return None
 
-    def put(self, item: T, loop: asyncio.AbstractEventLoop | None = None) -> bool:
-        """Put an item in; False if the queue is closed. From a loop, the thread is woken at the end of the loop's turn."""
+    def put(self, item: T, loop: asyncio.AbstractEventLoop | None = None, *, may_wait: bool = False) -> bool:
+        """Put an item in; False if the queue is closed.
+
+        Args:
+            item: the item.
+            loop: the loop that this is called on. The thread is woken at the end of the loop's turn.
+            may_wait: the loop does not wake the thread for it, unless nothing else does for `MAX_WAIT_SECONDS`.
+        """
         with self._gate:
             if self.closed:
                 return False
             self._queue.append(item)
             if loop is None:
                 self._ring()
+            elif may_wait:
+                self._ring_later(loop)
             elif loop not in self._turns:
                 self._turns.add(loop)
                 loop.call_soon(self._turn_ended, loop)
@@ -64,9 +80,16 @@ class Waiting(Generic[T]):
         with self._gate:
             self._ring()
 
+    def hurry(self) -> None:
+        """Wake the thread if an item waits that may wait."""
+        if self._rings_at is not None:
+            self.ring()
+
     def take(self, at_most: int, seconds: float) -> list[T]:
-        """What is queued when the bell rings; nothing if it has not rung for so many seconds (-1: no limit)."""
+        """What is queued when the bell rings, or after so many seconds (-1: no limit)."""
         self._bell.acquire(timeout=seconds)
+        # Before it looks: an item that comes in between is taken now, or its timer is set anew.
+        self._rings_at = None
         found = [self._queue.popleft() for _ in range(min(len(self._queue), at_most))]
         if self._queue:
             self.ring()
@@ -82,6 +105,26 @@ class Waiting(Generic[T]):
         """Take out everything that is queued."""
         while self._queue:
             tell(self._queue.popleft())
+
+    def _ring_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._rings_at is None:
+            self._rings_at = time.monotonic() + MAX_WAIT_SECONDS
+        if loop not in self._timers:
+            self._timers.add(loop)
+            loop.call_later(MAX_WAIT_SECONDS, self._time_is_up, loop)
+
+    def _time_is_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The timer of a loop has gone off. It is set anew for an item that came after it was set, not for each item."""
+        with self._gate:
+            self._timers.discard(loop)
+            rings_at = self._rings_at
+            if rings_at is None or not self._queue:
+                return
+            if (left := rings_at - time.monotonic()) > 0:
+                self._timers.add(loop)
+                loop.call_later(left, self._time_is_up, loop)
+            else:
+                self._ring()
 
     def _turn_ended(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._gate:

@@ -125,6 +125,7 @@ class Engine:
             heartbeat=self._heartbeat,
             chance=chance,
             metrics=metrics,
+            on_shown=self._receipts.on_shown,
             on_completed=self._receipts.on_completed,
             may_act=ledger.may_act,
             leaving=self._leaving,

@@ -77,6 +77,10 @@ class LedgerClient:
 
         self._ledger.submit_then(input, lambda outcome: self._calls.soon(partial(on_outcome, outcome)))
 
+    def hurry(self) -> None:
+        """Have the inputs committed that may wait."""
+        self._ledger.hurry()
+
     def note(self, input: Input) -> None:
         """Submit an input whose commit nobody waits for: a step of a story. If the store fails, it is lost."""
         self._ledger.submit_then(input, _log_lost_note)

@@ -1,8 +1,9 @@
 """A BotKit that crashes at its k-th point, between a platform and a desk that do not crash.
 
 A point is a moment between two durable actions: before and after each call to a peer, before its answer is noticed, before the
-results of calls are submitted, before and after each COMMIT, and before the relay is told of it. A crash looks like kill -9 to
-peers and store: from then on nothing is sent, committed or answered, and uncommitted writes are gone.
+results of calls are submitted, while a result waits for another commit, before and after each COMMIT, and before the relay is
+told of it. A crash looks like kill -9 to peers and store: from then on nothing is sent, committed or answered, and uncommitted
+writes are gone.
 """
 
 from __future__ import annotations
@@ -295,7 +296,7 @@ class _Writer:
 
 
 class _Ledger(SqliteLedger):
-    """A ledger with a point before the results of calls are submitted. A crashed process submits nothing."""
+    """A ledger with points around the submission of the results of calls. A crashed process submits nothing."""
 
     def __init__(self, url: str, decide: Decide, points: Points) -> None:
         super().__init__(url, decide, lock_timeout_seconds=0)
@@ -304,7 +305,10 @@ class _Ledger(SqliteLedger):
     def submit_then(self, input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
         if input.completes and not self._points.survived("before results are submitted"):
             return lambda: None
-        return super().submit_then(input, then)
+        drop = super().submit_then(input, then)
+        if input.may_wait:
+            self._points.survived("while a result waits")
+        return drop
 
 
 class _Wsgi:

@@ -33,6 +33,8 @@ def test_a_hand_off_has_points_of_every_kind(points: list[str]) -> None:
     assert {"before COMMIT", "after COMMIT", "before start", "after send", "after end"} <= set(points)
     # Between an attempt by callback and the commit of its result.
     assert {"before the answer to PassToBot", "before results are submitted"} <= set(points)
+    # Between that and its commit.
+    assert points.count("while a result waits") > 5
     # Between the commit of a hook and its acknowledgement.
     assert points.count("before an answer to a hook") == 8
     assert points.count("after a handler") == len(MOMENTS)

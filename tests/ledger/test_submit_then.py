@@ -11,7 +11,9 @@ from structlog.testing import capture_logs
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import AgentSaid, Content
+from botkit.ledger import waiting
 from botkit.ledger.interface import Committed, Input
+from botkit.testing.waiting import async_until
 from tests.ledger.ledger_stage import BOT, SESSION, Outcomes, Stage, rules
 
 ADA = ConversationId(BOT, "u-ada")
@@ -141,6 +143,62 @@ def test_an_input_with_a_future_does_not_wait_for_the_end_of_a_turn(stage: Stage
 def test_a_close_commits_what_a_loop_has_just_submitted(stage: Stage, outcomes: Outcomes) -> None:
     async def submit_and_close() -> None:
         stage.ledger.submit_then(stage.inputs.says("u-ada", "hi"), outcomes)
+        stage.ledger.close()
+
+    asyncio.run(submit_and_close())
+    assert [type(one) for one in outcomes] == [Committed]
+
+
+@pytest.fixture
+def waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An input that may wait is committed with another one, or not at all."""
+    monkeypatch.setattr(waiting, "MAX_WAIT_SECONDS", 3_600.0)
+
+
+def completing(stage: Stage) -> Input:
+    """The result of an effect, whose commit may wait."""
+    (item,) = stage.submit(stage.inputs.says("u-ada", "hi")).items
+    return Input(ADA, None, completes=(item.id,), may_wait=True)
+
+
+def test_an_input_that_may_wait_is_committed_a_moment_later(stage: Stage, outcomes: Outcomes) -> None:
+    async def submit() -> None:
+        stage.ledger.submit_then(completing(stage), outcomes)
+        await async_until(lambda: bool(outcomes))
+
+    asyncio.run(submit())
+    assert isinstance(outcomes.only(), Committed)
+    assert stage.undelivered() == []
+
+
+@pytest.mark.usefixtures("waits_for_ever")
+def test_an_input_that_may_wait_is_committed_with_the_next(stage: Stage, outcomes: Outcomes) -> None:
+    async def submit() -> None:
+        stage.ledger.submit_then(completing(stage), outcomes)
+        await asyncio.sleep(0)
+        said = AgentSaid(key="e1", at=Instant(1.0), session_id=SESSION, content=Content(text="hi"))
+        stage.ledger.submit_then(Input(ADA, said), outcomes)
+        await async_until(lambda: len(outcomes) == 2)
+
+    asyncio.run(submit())
+    assert [type(one) for one in outcomes] == [Committed, Committed]
+
+
+@pytest.mark.usefixtures("waits_for_ever")
+def test_an_input_that_may_wait_can_be_hurried(stage: Stage, outcomes: Outcomes) -> None:
+    async def submit() -> None:
+        stage.ledger.submit_then(completing(stage), outcomes)
+        stage.ledger.hurry()
+        await async_until(lambda: bool(outcomes))
+
+    asyncio.run(submit())
+    assert isinstance(outcomes.only(), Committed)
+
+
+@pytest.mark.usefixtures("waits_for_ever")
+def test_a_close_commits_what_may_wait(stage: Stage, outcomes: Outcomes) -> None:
+    async def submit_and_close() -> None:
+        stage.ledger.submit_then(completing(stage), outcomes)
         stage.ledger.close()
 
     asyncio.run(submit_and_close())

@@ -117,6 +117,7 @@ class FakeLedger:
         self.failures: deque[Exception] = deque()
         self.holding = False
         self.held: list[tuple[Input, Future[Committed]]] = []
+        self.hurried = 0
         self.swept: list[Instant] = []
         self.known_clocks = Clocks()
         self.noted_clocks: list[Sequence[ClockEra]] = []
@@ -154,6 +155,9 @@ class FakeLedger:
         future = self.submit(input)
         future.add_done_callback(tell)
         return lambda: None
+
+    def hurry(self) -> None:
+        self.hurried += 1
 
     def number_from(self, first: int) -> None:
         """Set the id of the next effect."""

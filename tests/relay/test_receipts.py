@@ -72,7 +72,7 @@ async def test_an_agents_message_costs_two_inputs_one_call_to_the_user_and_one_r
     assert talking.sent == ["send_to_user"]
     assert [call.what for call in talking.system.calls] == ["acknowledge"]
     ours = [name for name in started if not name.startswith("begun.")]  # the double's own
-    assert ours == ["Receipts._gather", "Receipts._acknowledge"]
+    assert ours == ["Receipts._send_gathered", "Receipts._acknowledge"]
 
 
 async def test_receipts_wait_until_the_process_may_act(talking: World) -> None:

@@ -105,6 +105,10 @@ class PostgresLedger(Submits):
             return LedgerError("the outbox is full; the log names the target")
         return self._door.submit(input, receipt, loop)
 
+    def hurry(self) -> None:
+        """See `interface.Ledger.hurry`."""
+        self._owner.hurry()
+
     def _taken(self, inputs: Mapping[int, tuple[int, Input]]) -> None:
         """The door has written inputs down: those of this process' shards need not be read again."""
         shards = self._owner.shards

@@ -134,7 +134,11 @@ class Owner:
         self, input: Input, receipt: Receipt[Committed], loop: asyncio.AbstractEventLoop | None
     ) -> LedgerError | None:
         """Queue an input of the relay, or return why it is not accepted."""
-        return self._waiting.admit((input, receipt), loop, at_most=MAX_QUEUED)
+        return self._waiting.admit((input, receipt), loop, at_most=MAX_QUEUED, may_wait=input.may_wait)
+
+    def hurry(self) -> None:
+        """See `interface.Ledger.hurry`."""
+        self._waiting.hurry()
 
     def sweep(self, before: Instant) -> Future[int]:
         """Delete some conversations of these shards that ended before this; the number deleted."""

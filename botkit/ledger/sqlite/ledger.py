@@ -183,7 +183,11 @@ class SqliteLedger(Submits):
             return _not_started()
         if input.hook is not None and self.depth >= MAX_UNDELIVERED and not self._waiting.closed:
             return LedgerError("the outbox is full; the log names the target")
-        return self._waiting.admit((input, receipt), loop, at_most=MAX_QUEUED)
+        return self._waiting.admit((input, receipt), loop, at_most=MAX_QUEUED, may_wait=input.may_wait)
+
+    def hurry(self) -> None:
+        """See `interface.Ledger.hurry`."""
+        self._waiting.hurry()
 
     def sweep(self, before: Instant, *, stories_before: Instant | None = None) -> int:
         """See `interface.Ledger.sweep`. Blocks until it is done; hooks are committed in between."""

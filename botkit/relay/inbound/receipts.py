@@ -73,15 +73,21 @@ class Receipts:
         session = committed.conversation.session
         if not isinstance(event, AgentSaid) or session is None or session.access is None:
             return
-        shown = next(
-            (item for item in reversed(committed.items) if isinstance(item.effect, SendToUser)), None
-        )
+        shown = None
+        for item in committed.items:
+            if isinstance(item.effect, SendToUser):
+                shown = item
         if shown is not None and len(self._promised) + self._waiting < MAX_PROMISED:
             # The key of an agent's message is the session's id, a slash, and the entry's id.
             entry_id = event.key.removeprefix(f"{session.id}/")
             self._promised[shown.id] = _Promise(
                 committed.conversation.id, session.id, session.system, session.access, entry_id
             )
+
+    def on_shown(self, item: OutboxItem) -> None:
+        """An outbox item has reached the user. Its receipt is due when that is committed, and no later for that."""
+        if item.id in self._promised:
+            self._gather()
 
     def on_completed(self, item: OutboxItem, outcome: Outcome) -> None:
         """An outbox item has reached the user, or never will."""
@@ -92,8 +98,7 @@ class Receipts:
         due.newest = promise
         due.entry_ids.append(promise.entry_id)
         self._waiting += 1
-        if self._gathering is None:
-            self._gathering = asyncio.create_task(self._gather())
+        self._gather()
 
     async def flush(self, session_id: str) -> None:
         """Send the receipts of a session that is about to end, within `FLUSH_SECONDS`."""
@@ -123,16 +128,21 @@ class Receipts:
         if self._calls:
             await _within(FLUSH_SECONDS, set(self._calls))
 
-    async def _gather(self) -> None:
-        while self._due:
+    def _gather(self) -> None:
+        """Send what is due a moment later, in one call for each session."""
+        if self._gathering is None:
+            self._gathering = asyncio.create_task(self._send_gathered())
+
+    async def _send_gathered(self) -> None:
+        while True:
             await self._clock.sleep(GATHER_SECONDS)
-            if not self._may_act():
-                continue
-            for session_id in list(self._due):
+            for session_id in list(self._due) if self._may_act() else ():
                 while len(self._calls) >= MAX_CALLS:
                     await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
                 if session_id in self._due:  # Otherwise it was flushed.
                     self._send(session_id)
+            if not self._due:
+                break
         self._gathering = None
 
     def _send(self, session_id: str) -> asyncio.Task[None]:

@@ -72,6 +72,8 @@ class Delivery:
     heartbeat: Heartbeat
     chance: Callable[[], float]
     metrics: RelayMetrics
+    on_shown: Callable[[OutboxItem], None]
+    """Called when the user has a message whose result is committed a moment later."""
     on_completed: Callable[[OutboxItem, Outcome], None]
     may_act: Callable[[], bool]
     leaving: Leaving

@@ -118,6 +118,10 @@ class Doubts:
         doubt.looks = 0
         return doubt
 
+    def would_be_settled(self, item: OutboxItem) -> bool:
+        """Whether a doubt about this message most likely would be settled: the history would tell whether it has arrived."""
+        return _is_known_from_us_alone(item.effect) and item.conversation_id.bot_id not in self._refused_until
+
     async def look(self, item: OutboxItem, doubt: Doubt, breaker: CircuitBreaker) -> Verdict:
         """Whether an effect has to be attempted again."""
         found = await self._ask(item, breaker) if is_in_history(item.effect) else None
@@ -177,6 +181,7 @@ class Doubts:
                     self._refused_until[bot_id] = self.clock.boottime() + _REFUSED_SECONDS
                 return None
         breaker.reached()
+        self._refused_until.pop(bot_id, None)
         return found
 
     def _count(self, item: OutboxItem, doubt: Doubt, total: int) -> None:

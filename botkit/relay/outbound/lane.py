@@ -25,6 +25,7 @@ class Lane:
         "head",
         "key",
         "progress",
+        "result_may_wait",
         "task",
         "waiting",
     )
@@ -41,6 +42,8 @@ class Lane:
         """Cancels the attempt in progress, if that has no task."""
         self.task: asyncio.Task[None] | None = None
         """Delivers the head, if that needs more than attempts by callback."""
+        self.result_may_wait = False
+        """The head was delivered, and that may be committed with something else, a moment later."""
         self.dropping = False
         """The task was cancelled to drop the head; the rest of the lane goes on."""
         self.broken = False
@@ -69,7 +72,7 @@ class Lane:
 
     def move_up(self) -> bool:
         """Make the next item the head; False if there is none."""
-        self.progress, self.broken = None, False
+        self.progress, self.broken, self.result_may_wait = None, False, False
         if not self.waiting:
             return False
         self.head = self.waiting.popleft()

@@ -98,6 +98,7 @@ class Lanes:
         """Leave the items of these conversations to their next process. Returns the lanes with an attempt in progress."""
         self._short_way.lose(leaves)
         leaving = [lane for lane in self._lanes.values() if leaves(lane.key[0])]
+        self._delivery.ledger.hurry()
         for lane in leaving:
             for item in lane.waiting or ():
                 self._release(item)
@@ -182,6 +183,9 @@ class Lanes:
             self._start(lane)
         else:
             lane.append(item)
+            if lane.result_may_wait:
+                lane.result_may_wait = False
+                self._delivery.ledger.hurry()
 
     def _start(self, lane: Lane) -> None:
         """Start to deliver the head."""

@@ -29,6 +29,8 @@ class Settling(Generic[T]):
         on_settled: called with the owners of the items whose rows are gone, in the order in which they were added.
         on_closed: called instead if the conversation has left this process, or that is stopping; the next one delivers the items
             again.
+        may_wait: whether the result of this owner's item may wait for another commit (see `Input`). Those of one turn wait if all
+            of them may.
     """
 
     def __init__(
@@ -37,10 +39,12 @@ class Settling(Generic[T]):
         *,
         on_settled: Callable[[Sequence[T]], None],
         on_closed: Callable[[Sequence[T]], None],
+        may_wait: Callable[[T], bool],
     ) -> None:
         self._ledger = ledger
         self._on_settled = on_settled
         self._on_closed = on_closed
+        self._may_wait = may_wait
         self._loop = asyncio.get_running_loop()
         self._delivered: list[_Delivered[T]] = []
 
@@ -52,15 +56,18 @@ class Settling(Generic[T]):
 
     def _submit_turn(self) -> None:
         delivered, self._delivered = self._delivered, []
-        self._submit(delivered)
+        self._submit(delivered, may_wait=all(self._may_wait(one.owner) for one in delivered))
 
-    def _submit(self, delivered: Sequence[_Delivered[T]], *, with_steps: bool = True) -> None:
+    def _submit(
+        self, delivered: Sequence[_Delivered[T]], *, with_steps: bool = True, may_wait: bool = False
+    ) -> None:
         # Without an event, the conversation of the input means nothing.
         done = Input(
             delivered[0].item.conversation_id,
             None,
             completes=tuple([one.item.id for one in delivered]),
             steps=tuple([step for one in delivered for step in one.steps]) if with_steps else (),
+            may_wait=may_wait,
         )
         self._ledger.submit_then(done, lambda outcome: self._settle(delivered, done, outcome))
 

@@ -118,7 +118,10 @@ class ShortWay:
         self._remotes: dict[str, _Remote] = {}
         """By bot: the platform of each."""
         self._settling: Settling[Lane] = Settling(
-            delivery.ledger, on_settled=self._settled, on_closed=self._unsettled
+            delivery.ledger,
+            on_settled=self._settled,
+            on_closed=self._unsettled,
+            may_wait=lambda lane: lane.result_may_wait,
         )
         self._numbers = itertools.count()
 
@@ -234,9 +237,13 @@ class ShortWay:
 
     def _succeeded(self, remote: _Remote, lane: Lane) -> None:
         remote.breaker.reached()
-        steps = self._delivery.steps_of_success(lane.head, lane.progress)
-        lane.attempt = _nothing
-        self._settling.add(lane, lane.head, steps)
+        item, lane.attempt = lane.head, _nothing
+        steps = self._delivery.steps_of_success(item, lane.progress)
+        # While it is not committed, a crash puts the item in doubt, and nothing behind it in its lane may go.
+        lane.result_may_wait = not lane.waiting and self._delivery.doubts.would_be_settled(item)
+        if lane.result_may_wait:
+            self._delivery.on_shown(item)
+        self._settling.add(lane, item, steps)
         if remote.failures:
             self._recovered(remote)
 
