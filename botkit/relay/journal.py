@@ -17,6 +17,7 @@ from botkit.ledger.interface import Input, Ledger, OutboxItem
 from botkit.observability.endings import ending
 from botkit.observability.events import get_logger
 from botkit.observability.failures import Failure, failure_of, fix_of
+from botkit.observability.seldom import Seldom
 from botkit.observability.user_hashes import UserHashes
 from botkit.relay.clock import Clock
 from botkit.relay.ledger_client import LedgerClient
@@ -26,6 +27,7 @@ _log = get_logger("botkit.relay")
 
 MAX_ATTEMPTS = 60
 """Max failed attempts of one effect in the story. The end of a session is tried for a day."""
+_REPORT = "report it to the authors of this agent system"
 MAX_FAILURES = 200
 """Max failures of one agent session in its story since the process started: a network may flap through a long conversation."""
 _REMEMBERED = 5_000
@@ -43,6 +45,7 @@ class Journal:
     hashes: UserHashes
     clock: Clock
     lines: FailureLines = field(init=False, default_factory=FailureLines)
+    _seldom: Seldom = field(init=False, default_factory=lambda: Seldom(_log))
     _failures: dict[str, int] = field(init=False, default_factory=dict)
     """The sessions that failed last, with the number of their failures."""
 
@@ -77,6 +80,12 @@ class Journal:
         """Write a step that belongs to no event, without waiting for it."""
         if session_id:
             self.client.note(Input(conversation_id, None, steps=(self.step(session_id, kind, detail),)))
+
+    def mended(self, system: str, event: object, wrong: str, *, dropped: bool) -> None:
+        """Log that an agent system brought an event with values that cannot be; seldom, as each of its events may."""
+        kind = type(event).__name__
+        done = "the event was dropped" if dropped else "the values were replaced"
+        self._seldom.say("warning", "agent_event_mended", f"{system} {kind}: {wrong}", done=done, fix=_REPORT)
 
     # --- failing calls --------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from botkit.ledger.interface import Committed, Input
 from botkit.observability.events import get_logger
 from botkit.observability.failures import Failure, failure_of
 from botkit.observability.tracebacks import where
+from botkit.relay.bounds import within_bounds
 from botkit.relay.cancelling import is_cancelled
 from botkit.relay.clock import Clock
 from botkit.relay.inbound.merging import any_end, ends_last, joined, merged, without_overtaken
@@ -122,6 +123,17 @@ class AgentEventWriter:
         else:
             self.ledger.submit_then(self._input(event), partial(self._ended, event))
 
+    def within_bounds(self, events: Sequence[FromAgents]) -> Sequence[FromAgents]:
+        """Events as the agent system has brought them, without values that cannot be."""
+        now = self.clock.now()
+        checked = [within_bounds(event, now) for event in events]
+        if not any(wrong for _, wrong in checked):
+            return events
+        for event, (sound, wrong) in zip(events, checked, strict=True):
+            if wrong:
+                self.journal.mended(self.system_name, event, wrong, dropped=sound is None)
+        return [sound for sound, _ in checked if sound is not None]
+
     def has_written(self, event: FromAgents) -> bool:
         """Whether this is one of the last events that were written."""
         return bool(event.key) and event.key in self._recent
@@ -208,7 +220,8 @@ class AgentEventWriter:
         A defect in one of them does not keep the session from its end.
         """
         try:
-            await self.write([event for event in events if isinstance(event, AgentSaid)])
+            sound = self.within_bounds(events)
+            await self.write([event for event in sound if isinstance(event, AgentSaid)])
         except LedgerClosed:
             raise
         except Exception as defect:  # noqa: BLE001 - a plug-in may bring anything
@@ -283,7 +296,7 @@ class AgentEventWriter:
 
     async def _fetch(self, system: AgentSystem) -> Sequence[FromAgents]:
         since = replace(self.access, high_water_ms=self._listed_ms)
-        return (await system.fetch(self.session_id, since)).events
+        return self.within_bounds((await system.fetch(self.session_id, since)).events)
 
     def _has_news(self, listed: Sequence[FromAgents], streamed: Sequence[FromAgents]) -> bool:
         known = {*self._recent, *(event.key for event in streamed)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from botkit.agents import Batch
@@ -169,7 +169,9 @@ class StreamReceiver(Receiver):
                 if (batch := await anext(batches, None)) is None:
                     return
                 self._unanswered_since, now = None, self.clock.boottime()
-                events, ready_since = batch.events, self._health.waiting_since
+                events, ready_since = self.writer.within_bounds(batch.events), self._health.waiting_since
+                if events is not batch.events:
+                    batch = replace(batch, events=events)
                 proof = self._proof_of_lateness(now, events)
                 doubt = self._order.doubt(now, batch) if self._has_list else ""
                 if not self._health.heard_at:
@@ -212,7 +214,7 @@ class StreamReceiver(Receiver):
             self.path.reached(now)
             self.breaker.reached()
             self._order.opened()
-            await self._reconcile(first.events)
+            await self._reconcile(self.writer.within_bounds(first.events))
             # A stream need not repeat what happened before it was open.
             self._health.missed_at = 0.0
             return True

@@ -14,6 +14,7 @@ from botkit.handoff import effects, events
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
 from botkit.observability.tracebacks import where
+from botkit.relay.bounds import grant_within_bounds
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways, Platform
 from botkit.relay.journal import Journal
@@ -212,7 +213,7 @@ class Performer:
     async def _open(self, item: OutboxItem, effect: effects.OpenAccess, system: AgentSystem) -> events.Event:
         transcript = asyncio.ensure_future(self._transcript(item, effect))
         try:
-            granted = await self._access(system, effect)
+            granted = grant_within_bounds(await self._access(system, effect), self.clock.now())
             lines = await transcript
         finally:
             transcript.cancel()
