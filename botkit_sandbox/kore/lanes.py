@@ -47,6 +47,10 @@ class Lanes:
     def busy(self, user_id: str) -> bool:
         return user_id in self._waiting
 
+    def idle(self) -> bool:
+        """Whether nothing waits or runs, for any user."""
+        return not self._tasks
+
     async def close(self) -> None:
         """Cancel everything that is still running."""
         tasks = list(self._tasks)

@@ -57,7 +57,13 @@ class Stage(botkit.testing.stage.Stage):
         return stage
 
     def restarts(self, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Close the service and start it again on its store; `meanwhile` is called in between."""
+        """Close the service and start it again on its store; `meanwhile` is called in between.
+
+        Before, the platform posts what it still has to, such as the end of a dialog: a service that is closing refuses it.
+        """
+        until(
+            lambda: self.clouds.do(self.clouds.kore.lanes.idle), "for the platform to have posted everything"
+        )
         self.service.close()
         meanwhile()
         self.service = Service(self.configuration, door=self.door)
