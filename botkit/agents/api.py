@@ -224,7 +224,8 @@ class AgentSystem(ABC):
         """Yield events from `access.position` on, until the connection fails (raises) or the server ends it (returns).
 
         Required with ``receive="stream"``. Yield a batch as soon as the connection is established, even an empty one: from then
-        on the list can be reconciled without a gap. Yield an empty batch for each keep-alive as well.
+        on the list can be reconciled without a gap. Yield an empty batch for each keep-alive as well. Of a system without a
+        list, the next batch is asked for when the events of this one are durable.
         """
         raise NotImplementedError(f"{type(self).__name__} has no stream to listen to")
 

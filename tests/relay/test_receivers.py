@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 
 import pytest
@@ -132,6 +133,21 @@ async def test_the_stream_is_read_on_while_an_event_is_committed(world: World) -
         world.ledger.release()
         await settle()
     assert texts(world) == ["e1", "e2", "e3"]
+
+
+async def test_a_stream_without_a_list_is_not_read_on_before_its_events_are_durable(world: World) -> None:
+    """Its next read may tell the agents' side to forget them."""
+    world.system.capabilities = dataclasses.replace(world.system.capabilities, lists_events=False)
+    stream = await listening(world)
+    world.ledger.holding = True
+    for entry in ("e1", "e2"):
+        stream.say(said(entry, entry))
+    await async_until(lambda: len(world.ledger.held) == 1)
+    await settle()
+    assert stream.queue.qsize() == 1
+    world.ledger.release()
+    await async_until(lambda: len(world.ledger.held) == 1)
+    assert stream.queue.qsize() == 0
 
 
 async def test_a_loss_is_reported_after_an_event_that_the_store_could_not_commit_at_once(

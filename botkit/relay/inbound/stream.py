@@ -183,8 +183,11 @@ class StreamReceiver(Receiver):
                     self._order.arrived(now, events)
                 if doubt or now >= self._next_list or any_end(events):
                     await self._reconcile(events, doubt=doubt, ready_since=ready_since)
-                elif events:
+                elif events and self._has_list:
                     await self.writer.begin(events)
+                elif events:
+                    # The next read of such a system says that these have arrived: it forgets them.
+                    await self.writer.write(events)
                 del batch, events  # Otherwise they stay in memory while the stream is silent.
                 if proof is not None:
                     self._held(now, opened_at=self._health.opened_at, proof=proof)
