@@ -1,8 +1,8 @@
 """The connections that have brought no hook with a valid token yet, and which of them go when there are too many.
 
 Anybody who can reach the port can open connections and send nothing. A limit that refuses the newest connection would let them
-shut out all others. Instead the oldest stranger goes: a client that sends its request at once is answered long before it is the
-oldest. Connections on which a hook was admitted are the platform's, or its proxy's, and stay.
+shut out all others. Instead the oldest stranger is closed: a client that sends its request at once is answered long before it is
+the oldest. Connections on which a hook was admitted are the platform's, or its proxy's, and stay.
 """
 
 from __future__ import annotations

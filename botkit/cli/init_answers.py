@@ -55,7 +55,7 @@ class Question:
         label: the name of the field on Kore's page.
         where: where to find the value.
         path: the key of the YAML files that it becomes.
-        made_up: stands for an answer that nobody gave; a made-up secret is random instead.
+        made_up: the value without an answer; a made-up secret is random instead.
         fixed: whether `made_up` is a value to keep, not one to replace.
         secret: whether it must not be shown.
     """
@@ -151,7 +151,7 @@ BY_NAME: Mapping[str, Question] = {question.name: question for question in QUEST
 
 @dataclass(frozen=True)
 class Answers:
-    """The answers so far. What nobody answered is made up, and marked so in the files.
+    """The answers so far. A missing answer is made up, and marked so in the files.
 
     Attributes:
         given: the answers, by the name of the question.
@@ -222,7 +222,7 @@ class Answers:
         return next((problem for problem in self.problems() if problem.path in here), None)
 
     def _fill(self, text: str, template: str) -> str:
-        """The template with its values; without the lines whose value nobody gave and nothing stands for."""
+        """The template with its values; without the lines that have neither an answer nor a made-up value."""
         values = {
             "slug": self.slug(),
             "title": self.value("bot_name"),

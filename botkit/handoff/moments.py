@@ -1,7 +1,7 @@
 """The moments of a hand-off for which a bot may have handlers: it started, an agent joined, it ended.
 
-Each is an effect in the outbox: durable, in order, and called once the moment itself is committed. A bot without such a handler
-has no such effect.
+Each is an effect in the outbox: durable, in order, and called once the moment itself is committed. Without such a handler there
+is no such effect.
 """
 
 from __future__ import annotations

@@ -177,7 +177,7 @@ def next_in_line(
 ) -> Decision | None:
     """Move the hand-off to the next agent system. None if there is none, as always once an agent was present.
 
-    The user is not told. All their messages move along, accepted or not, as no agent has read them.
+    The user is not told. All their messages go to the next system, accepted or not, as no agent has read them.
     """
     if not session.alternatives:
         return None

@@ -24,7 +24,7 @@ def set_up_logging(*, json: bool, stream: TextIO | None = None, level: str = "in
     Args:
         json: JSON instead of lines for people.
         stream: gets the lines; by default standard error.
-        level: one of `LEVELS`. Below "info" it counts for BotKit only: what libraries say there may quote addresses and headers.
+        level: one of `LEVELS`. A level below "info" applies to BotKit only: libraries may quote addresses and headers there.
 
     No line contains a message text, a token or a secret: an error is logged by its type, code and place
     (`where`), not by its text.

@@ -97,7 +97,7 @@ class Role(Protocol):
 
 
 class Running:
-    """A ledger, with the relay that carries out its effects unless it is a guest's. Implements `Store`."""
+    """A ledger with the relay that carries out its effects, or a guest without a relay. Implements `Store`."""
 
     def __init__(self, ledger: Held, relay: RunningRelay | None, counts: Telemetry) -> None:
         self.ledger = ledger

@@ -81,7 +81,7 @@ def live_chat_checks(
 
 
 class _Looked:
-    """What has been seen of one deployment so far; each method is one check."""
+    """The checks of one deployment, with what the ones before have seen."""
 
     def __init__(
         self,

@@ -105,7 +105,7 @@ async def _not_live() -> Outcome:
 
 
 class _Looked:
-    """What has been seen of one deployment so far; each method is one check."""
+    """The checks of one deployment, with what the ones before have seen."""
 
     def __init__(
         self,

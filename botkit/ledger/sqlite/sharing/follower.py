@@ -82,7 +82,7 @@ class Follower(Submits):
         self._counting = threading.Lock()
         self._works = True
         self._oldest: tuple[int | None, float] = None, 0.0
-        """The oldest row that the leader has not taken, and since when it is the oldest."""
+        """The oldest row that the leader has not taken, and the time since when it has been the oldest."""
         try:
             if self._store.shared() != shared:
                 raise _not_shared()

@@ -37,7 +37,7 @@ class Counts(Protocol):
 
 
 class Taken(Receipt[Committed]):
-    """The receipt of a follower's input. Its outcome is noted, to be written; not that the store failed."""
+    """The receipt of a follower's input. It keeps the outcome, to be written down, unless the store failed."""
 
     __slots__ = ("message", "rows")
 
