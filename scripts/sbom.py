@@ -82,7 +82,7 @@ def licence_of(about: PackageMetadata) -> dict[str, Any] | None:
 
 
 def needed(name: str, references: dict[str, str]) -> list[str]:
-    """The locked packages that a package names, whatever they are needed for."""
+    """The locked packages that a package names, for any purpose."""
     names = {normal(match[0]) for line in requires(name) or () if (match := _NAME.match(line))}
     return sorted(references[one] for one in names if one in references)
 

@@ -83,7 +83,7 @@ class Routing(CloudCore):
 
     @property
     def chatbot_sender(self) -> Sender:
-        """The participant that a chatbot is, whatever its name."""
+        """The participant that a chatbot of any name is."""
         return Sender("Chatbot", "chatbot", f"{self.org_id}-bot", "bot")
 
     def change_owner(self, conversation: Conversation, owner: OwnerType, owner_id: str) -> None:
