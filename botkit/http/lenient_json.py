@@ -37,7 +37,7 @@ def decoded(data: bytes | str) -> object:
         found = json.loads(data)  # msgspec refuses a number too large for a float (1e999).
     except RecursionError:
         raise NestedTooDeeply from None
-    if _has_many_brackets(data) and not _is_shallow(found):
+    if has_many_brackets(data) and not _is_shallow(found):
         raise NestedTooDeeply
     return found
 
@@ -129,7 +129,7 @@ def encoded(value: object) -> bytes:
         return msgspec.json.encode(json.loads(_without_halves(json.dumps(value, ensure_ascii=False))))
 
 
-def _has_many_brackets(data: bytes | str) -> bool:
+def has_many_brackets(data: bytes | str) -> bool:
     """Whether JSON may be nested more than `MAX_DEPTH` deep. Most documents have fewer brackets than that."""
     if isinstance(data, str):
         return data.count("[") + data.count("{") > MAX_DEPTH

@@ -77,6 +77,21 @@ def read_envelope(data: bytes) -> tuple[str, Members]:
     return text(envelope.get("conversationId")), members(envelope.get("conversationEntry"))
 
 
+def latest_ms(at: Instant) -> float:
+    """The latest time of an entry that is believed, at this time of ours."""
+    return (at + _AHEAD_SECONDS) * 1_000 if at > _CLOCK_WAS_SET else _LATEST_MS
+
+
+def is_position(event_id: str) -> bool:
+    """Whether the id of an event can be sent back in a header."""
+    return _POSITION.fullmatch(event_id) is not None
+
+
+def is_messaging_session(record: str) -> bool:
+    """Whether this is the id of a MessagingSession."""
+    return _MESSAGING_SESSION.fullmatch(record) is not None
+
+
 def timestamp_ms(entry: Members, *, at: Instant) -> int:
     """The server's time; the sender's clock (`clientTimestamp`, 4.5) if there is no other, and 0 without either.
 
@@ -86,7 +101,7 @@ def timestamp_ms(entry: Members, *, at: Instant) -> int:
         entry: the entry.
         at: now.
     """
-    latest = (at + _AHEAD_SECONDS) * 1_000 if at > _CLOCK_WAS_SET else _LATEST_MS
+    latest = latest_ms(at)
     time = whole(entry.get("transcriptedTimestamp"))
     if not 0 < time <= latest:
         time = whole(entry.get("clientTimestamp"))
@@ -120,7 +135,7 @@ def read_entry(entry: Members, *, session_id: str, at: Instant, position: str = 
     # The last event of an entry carries both positions: after a crash between two events, the second one is read again.
     last = replace(
         events[-1],
-        position=position if _POSITION.fullmatch(position) else "",
+        position=position if is_position(position) else "",
         high_water_ms=time,
         record=_session_record(kind, entry, payload),
     )
@@ -167,7 +182,7 @@ def _session_record(kind: str, entry: Members, payload: Members) -> str:
             found = text(payload.get("sessionId"))
         case _:
             return ""
-    return found if _MESSAGING_SESSION.fullmatch(found) else ""
+    return found if is_messaging_session(found) else ""
 
 
 def _goes_on(kind: str, payload: Members) -> bool:

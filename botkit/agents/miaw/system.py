@@ -30,6 +30,7 @@ from botkit.agents.miaw.event_stream import EventStream, ServerEvent
 from botkit.agents.miaw.history import read_history
 from botkit.agents.miaw.identifiers import derived_id
 from botkit.agents.miaw.memory import Memories
+from botkit.agents.miaw.plain_messages import EVENT, read_plain_message
 from botkit.agents.miaw.posting import Poster
 from botkit.agents.miaw.prechat import PrechatForm
 from botkit.agents.miaw.replies import check_setup, check_stream, says_expired
@@ -273,6 +274,11 @@ class MiawSystem(AgentSystem):
         for event in arrived:
             if event.type == "ping":
                 continue
+            if event.type == EVENT:
+                said = read_plain_message(event.data, session_id=session_id, at=at, position=event.id)
+                if said is not None:
+                    events.append(said)
+                    continue
             conversation_id, entry = read_envelope(event.data)
             # A stream has all conversations of the token's subject (4.5). Ours has only one; filter anyway.
             # An envelope without the id can only be about it.
