@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from random import SystemRandom
+from random import Random
 
 from botkit.http.dates import epoch_seconds
 
@@ -15,8 +16,11 @@ MAX_RETRY_AFTER_SECONDS = 3_600.0
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,6})?")
 _MAX_DOUBLINGS = 30
 
-SYSTEM_CHANCE = SystemRandom().random
-"""Draws from [0, 1), and leaves the state of the module `random` alone: that belongs to the application."""
+_random = Random()  # noqa: S311 - it spreads times, and keeps no secret
+os.register_at_fork(after_in_child=_random.seed)
+SYSTEM_CHANCE = _random.random
+"""Draws from [0, 1), differently in every process, and leaves the state of the module `random` alone: that belongs to the
+application."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from botkit.http.retry import MAX_RETRY_AFTER_SECONDS, Backoff, retry_after
@@ -76,3 +79,16 @@ def test_a_wait_past_the_deadline_is_cut_to_it() -> None:
 
 def test_a_call_is_given_up_after_its_deadline() -> None:
     assert after(9, left=0.0) is None
+
+
+def test_a_forked_process_draws_other_chances() -> None:
+    program = (
+        "import os\n"
+        "from botkit.http.retry import SYSTEM_CHANCE\n"
+        "child = os.fork()\n"
+        "os.write(1, b'%r ' % SYSTEM_CHANCE())\n"
+        "if child:\n"
+        "    os.waitpid(child, 0)\n"
+    )
+    drawn = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout.split()
+    assert len(set(drawn)) == 2
