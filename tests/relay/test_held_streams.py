@@ -15,6 +15,7 @@ from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import SendToAgent
 from botkit.handoff.events import AgentSaid, AgentsLost
 from botkit.relay.engine import MAX_CONNECTING
+from botkit.relay.inbound.stream_health import Proof
 from botkit.relay.inbound.stream_path import FIRST_PAUSE_SECONDS
 from botkit.testing.clock import settle
 from tests.relay.relay_doubles import (
@@ -518,6 +519,18 @@ async def test_a_stall_of_this_process_loses_no_agents(world: World) -> None:
 
 
 # --- what one finds out, all know ----------------------------------------------------------------------------------
+
+
+async def test_a_stream_that_is_only_quiet_is_polled_soon_after_others_turn_out_to_be_held(
+    world: World,
+) -> None:
+    await listening(world)
+    await world.clock.advance(5)
+    path, now = world.engine._paths.get(BOT, SYSTEM), world.clock.boottime()
+    path.held(now, opened_at=now, proof=Proof(now, "the test says so"))
+    before = len(world.system.fetches)
+    await world.clock.advance(7)
+    assert len(world.system.fetches) > before
 
 
 async def test_while_streams_are_held_new_conversations_are_polled_at_once(world: World) -> None:

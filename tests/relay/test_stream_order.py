@@ -9,15 +9,18 @@ import pytest
 import structlog
 from msgspec import structs
 
+from botkit.boottime import BootTime
 from botkit.errors import CallRefused, ServerTrouble, Unreachable
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.events import AgentSaid, AgentTyping
 from botkit.relay.inbound import stream_trust
+from botkit.relay.inbound.stream_order import StreamOrder
 from botkit.testing.clock import settle
 from tests.relay.relay_doubles import (
     BOT,
     SESSION,
     START,
+    SYSTEM,
     Connection,
     FakeSystem,
     World,
@@ -307,6 +310,19 @@ async def test_lists_are_not_read_in_the_time_that_events_need(
         brings(stream, f"e{number}")
         await world.clock.advance(0.4)
     assert reads(world) == before
+
+
+def test_checks_that_are_left_out_come_ever_more_seldom_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_trust, "CHECKS_PER_SECOND", 0)
+    trust = stream_trust.StreamTrust(bot_id=BOT, system=SYSTEM)
+    order = StreamOrder(trust, has_written=lambda _: False, chance=lambda: 0.5)
+    order.arrived(BootTime(0.0), [said("e1", "e1")])
+    due = []
+    for now in map(BootTime, range(70)):
+        if now >= order.check_at:
+            due.append(now)
+        assert not order.may_check(now)
+    assert [*map(float, due)] == [4.0, 8.0, 16.0, 32.0, 64.0]
 
 
 async def test_a_missed_message_costs_the_streams_their_trust(world: World) -> None:

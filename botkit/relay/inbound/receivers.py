@@ -53,6 +53,8 @@ class Receiver(ABC):
     backoff: Backoff
     breaker: CircuitBreaker
     heartbeat: Heartbeat
+    calm_until: float = field(init=False, default=0.0)
+    """Before this time the connection needs no look: there may be a thousand quiet ones."""
     _failures: int = field(init=False, default=0)
     _failed_polls: int = field(init=False, default=0)
     _noted: int = field(init=False, default=0)
@@ -72,7 +74,7 @@ class Receiver(ABC):
         """
 
     def watch(self, now: BootTime) -> None:
-        """Look after the connection; called at every beat."""
+        """Look after the connection; called at every beat from `calm_until` on."""
 
     def sent(self, at: BootTime) -> None:
         """A message was sent to the agents at that time: a stream brings it back."""
@@ -247,7 +249,8 @@ class Receivers:
 
     def watch(self, now: BootTime) -> None:
         """Let each receiver look after its connection; called at every beat."""
-        for opened in list(self._open.values()):
+        due = [opened for opened in self._open.values() if opened.receiver.calm_until <= now]
+        for opened in due:
             try:
                 opened.receiver.watch(now)
             except Exception as error:  # noqa: BLE001 - a defect: the other streams are still watched

@@ -67,10 +67,10 @@ class StreamReceiver(Receiver):
     """The agents' side answered since the last connect: the stream, or the list in its place."""
     _next_list: float = field(init=False, default=0.0)
     _order: StreamOrder = field(init=False)
-    _calm_until: float = field(init=False, default=0.0)
-    """Before this time the stream need not be judged: a thousand quiet ones are watched every second."""
+    _has_list: bool = field(init=False)
 
     def __post_init__(self) -> None:
+        self._has_list = self.system.capabilities.lists_events
         self._order = StreamOrder(self.path.trust, self.writer.has_written, self.chance)
 
     async def run(self) -> None:
@@ -94,7 +94,7 @@ class StreamReceiver(Receiver):
 
     def watch(self, now: BootTime) -> None:
         """See `Receiver.watch`: poll the list beside a stream that may be held back."""
-        if self._leave is None or (now < self._calm_until and not self.path.is_held):
+        if self._leave is None:
             return
         if self._connecting_at and now - self._headers_since(now) >= HEADERS_SECONDS and self._has_list:
             self._leave_stream()
@@ -102,13 +102,13 @@ class StreamReceiver(Receiver):
             self._begin_beside(self._poll_beside())
         elif self._beside is None and self._has_list and self._order.may_check(now):
             self._begin_beside(self._check())
-        else:
-            self._calm_until = min(self._health.calm_until, self._order.check_at)
+        elif not self.path.is_held:
+            self.calm_until = min(self._health.calm_until, self._order.check_at)
 
     def sent(self, at: BootTime) -> None:
         """See `Receiver.sent`."""
         self._health.sent(at)
-        self._calm_until = 0.0
+        self.calm_until = 0.0
 
     def _wait(self) -> float:
         """The wait before the next connection.
@@ -129,7 +129,8 @@ class StreamReceiver(Receiver):
         self._is_connected = self._has_answered = False
         self._lost, self._connecting_at = None, 0.0
         self._health.opening(since)
-        self._calm_until = 0.0
+        self.calm_until = 0.0
+        self.path.listening.add(self)
         try:
             async with asyncio.timeout(None) as leave:
                 self._leave = leave
@@ -150,6 +151,7 @@ class StreamReceiver(Receiver):
             if isinstance(error, Unreachable) and not self._is_connected:
                 self.breaker.unreachable(self.clock.boottime(), failure_of(error))
         finally:
+            self.path.listening.discard(self)
             self._leave = None
             if self._beside is not None:
                 self._beside.cancel()
@@ -178,7 +180,7 @@ class StreamReceiver(Receiver):
                     self.path.passed(now, opened_at=self._health.opened_at)
                 self._health.heard(now, is_ping=not events)
                 if events or self._health.pings <= PINGS_NEEDED:
-                    self._calm_until = 0.0
+                    self.calm_until = 0.0
                 if events:
                     self._order.arrived(now, events)
                 if doubt or now >= self._next_list or any_end(events):
@@ -286,10 +288,6 @@ class StreamReceiver(Receiver):
         self._trouble("list_missing", error)
 
     # --- polling beside a stream, and instead of one ---
-
-    @property
-    def _has_list(self) -> bool:
-        return self.system.capabilities.lists_events
 
     @property
     def _interval(self) -> float:

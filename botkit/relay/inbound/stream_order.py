@@ -48,6 +48,8 @@ class StreamOrder:
 
     def doubt(self, now: BootTime, batch: Batch) -> str:
         """Why the list has to be read before these events are written; empty if there is no reason."""
+        if not batch.events and not batch.doubt:
+            return ""
         goes_back = self._goes_back(batch.events)
         if self.trust.is_lost(now) and any(isinstance(event, AgentSaid) for event in batch.events):
             return UNTRUSTED
@@ -66,8 +68,11 @@ class StreamOrder:
         """Whether the list is read now, because a check is due. With too many of them, this one is left out."""
         if now < self.check_at:
             return False
-        self.check_at = now + self._varied(CHECK_SECONDS)
-        return self.trust.may_check(now)
+        if self.trust.may_check(now):
+            self.check_at = now + self._varied(CHECK_SECONDS)
+            return True
+        self._next_check(now)
+        return False
 
     def list_read(self, now: BootTime, read: ListRead, *, doubt: str, is_stale: bool) -> None:
         """The list was read.
@@ -84,6 +89,9 @@ class StreamOrder:
             self.trust.missed(now, "a newer message was shown first")
         elif (doubt == UNTRUSTED and read.skipped) or (not doubt and is_stale):
             self.trust.missed(now, "the list had a message that the stream did not bring")
+        self._next_check(now)
+
+    def _next_check(self, now: BootTime) -> None:
         self.check_at = now + self._varied(self._check_wait)
         longest = CHECK_SECONDS if self.trust.is_lost(now) else LONGEST_CHECK_SECONDS
         self._check_wait = min(2 * self._check_wait, longest)

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from botkit.boottime import BootTime
 from botkit.observability.events import get_logger
+from botkit.relay.inbound.receivers import Receiver
 from botkit.relay.inbound.stream_health import MISSED_SECONDS, Proof
 from botkit.relay.inbound.stream_trust import StreamTrust
 from botkit.relay.metrics import RelayMetrics
@@ -38,6 +39,8 @@ class StreamPath:
         self.is_held = False
         self.held_since = 0.0
         self.turns = asyncio.Semaphore(MAX_POLLING)
+        self.listening: set[Receiver] = set()
+        """The receivers with a stream."""
         self.trust = StreamTrust(bot_id=bot_id, system=system)
         self._bot_id = bot_id
         self._system = system
@@ -77,6 +80,8 @@ class StreamPath:
             self._pause = 0.0
         self.is_held, self.held_since, self._least_delay = True, now, float("inf")
         self._wait_longer(now)
+        for receiver in self.listening:
+            receiver.calm_until = 0.0
         _log.warning("streams_held", bot=self._bot_id, system=self._system, why=proof.why)
 
     def passed(self, now: BootTime, *, opened_at: float) -> None:
