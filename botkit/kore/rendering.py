@@ -36,7 +36,9 @@ def message_body(payload: bytes, content: Content, *, agent_name: str, channel_t
 
 def template_for(content: Content, *, agent_name: str) -> shapes.Json | None:
     """The template for `content` on the web channel; None if plain text is enough."""
-    text = plain_text(Content(content.text, links=content.links), markdown=True)
+    text = plain_text(
+        Content(content.text, links=content.links) if content.options else content, markdown=True
+    )
     if content.options:
         titles = [option.title for option in content.options]
         if len(titles) <= _MAX_BUTTONS:
@@ -56,6 +58,8 @@ def template_for(content: Content, *, agent_name: str) -> shapes.Json | None:
 
 def plain_text(content: Content, *, markdown: bool) -> str:
     """The content as plain text: its text, then its links, then its options, one on each line."""
+    if not content.links and not content.options:
+        return content.text
     lines = [content.text] if content.text else []
     lines += [_written(link, markdown=markdown) for link in content.links]
     lines += [f"- {option.title}" for option in content.options]

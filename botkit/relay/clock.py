@@ -33,9 +33,7 @@ class SystemClock:
         """Seconds since 1970, from the machine."""
         return Instant(time.time())
 
-    def boottime(self) -> BootTime:
-        """Seconds since the machine was started."""
-        return boottime()
+    boottime = staticmethod(boottime)
 
     async def sleep(self, seconds: float) -> None:
         """Return `seconds` later, on the running loop."""
