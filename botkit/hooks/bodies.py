@@ -133,7 +133,7 @@ class _Pending:
     __slots__ = ("connection", "is_stopped", "since", "socket")
 
     def __init__(self, environ: WSGIEnvironment, since: float) -> None:
-        self.socket: socket.socket | None = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+        self.socket = socket_of(environ)
         self.connection: tuple[object, object] | None = None
         if self.socket is None and environ.get("SERVER_PROTOCOL", "").startswith("HTTP/2"):
             self.connection = environ.get("REMOTE_ADDR"), environ.get("REMOTE_PORT")
@@ -151,6 +151,12 @@ class _Pending:
                 copy.shutdown(socket.SHUT_RD)
         except OSError:
             return  # The client has gone meanwhile.
+
+
+def socket_of(environ: WSGIEnvironment) -> socket.socket | None:
+    """The socket of a request's connection, if the server shows it."""
+    found: socket.socket | None = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    return found
 
 
 def checked_length(length: str | bytes) -> int:

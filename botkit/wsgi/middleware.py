@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from botkit.handlers.endpoint import BODY_UNREAD, HookEndpoint, prefix_taken
-from botkit.hooks.bodies import Bodies
+from botkit.hooks.bodies import Bodies, socket_of
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+UNREAD_SECONDS: Final = 15.0
+"""How long answers to hooks may wait in the system because the client reads none."""
+_USER_TIMEOUT: Final = getattr(socket, "TCP_USER_TIMEOUT", None)
+"""Linux has it."""
 
 
 class BotKitMiddleware:
@@ -35,6 +42,7 @@ class BotKitMiddleware:
         path = self._endpoint.path_of(environ.get("PATH_INFO", ""))
         if path is None:
             return self._wrapped(environ, start_response)
+        _limit_unread_answers(environ)
         response = self._endpoint.respond(
             path,
             method=environ["REQUEST_METHOD"],
@@ -48,6 +56,14 @@ class BotKitMiddleware:
             headers.append(("Connection", "close"))
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [response.body]
+
+
+def _limit_unread_answers(environ: WSGIEnvironment) -> None:
+    """Have the kernel close a connection whose answers nobody reads: writing one would hold a thread of the server for ever."""
+    connection = socket_of(environ)
+    if connection is not None and _USER_TIMEOUT is not None:
+        with suppress(OSError):  # No TCP, or the client has gone.
+            connection.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(UNREAD_SECONDS * 1_000))
 
 
 def _prefixes_in(application: WSGIApplication) -> Iterator[str]:

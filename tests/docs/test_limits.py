@@ -22,6 +22,7 @@ from botkit.hooks.bodies import (
     MAX_CONCURRENT,
     MAX_OF_CONNECTION,
 )
+from botkit.wsgi.middleware import UNREAD_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("\n### Limits")[2].partition("\n|---")[2]
@@ -44,6 +45,7 @@ LIMITS = {
     ],
     "bodies of hooks that are pending": [bodies.MAX_PENDING, MAX_CONCURRENT, MAX_OF_CONNECTION],
     "hooks whose handlers wait": [MAX_WAITING, door.MAX_BEHIND],
+    "answers to hooks that the caller does not read": [UNREAD_SECONDS],
     "commit of a hook": [COMMIT_SECONDS],
     "request that is no hook": [connections.OTHER_SECONDS],
     "requests for one of": [pages.MAX_PENDING],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import socket
 from collections.abc import Iterator, Mapping
@@ -257,3 +258,25 @@ def test_a_body_that_ends_early_gets_408(stage: Wsgi) -> None:
     answer = stage.post(b"{}", environ={"CONTENT_LENGTH": "3"})
     assert answer.status == 408
     assert stage.inputs == []
+
+
+@pytest.mark.parametrize("key", ["gunicorn.socket", "werkzeug.socket"])
+def test_answers_that_nobody_reads_hold_a_thread_for_a_limited_time(
+    stage: Wsgi, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setattr("botkit.wsgi.middleware.UNREAD_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = socket.create_connection(listening.getsockname())
+        server, _ = listening.accept()
+    with client, server:
+        assert stage.post(BODY, environ={key: server}).status == 200
+        server.settimeout(30)  # Longer than that; without a limit, the write would end here.
+        with pytest.raises(TimeoutError) as ended:
+            server.sendall(b"x" * 64_000_000)
+        assert ended.value.errno == errno.ETIMEDOUT
+
+
+def test_a_connection_that_is_no_tcp_is_answered_too(stage: Wsgi) -> None:
+    server, client = socket.socketpair()
+    with server, client:
+        assert stage.post(BODY, environ={"gunicorn.socket": server}).status == 200
