@@ -21,6 +21,7 @@ import yaml
 
 from botkit.testing.waiting import until
 from tests.faults.history import Violations, violations
+from tests.faults.proxy import Proxy, running_proxy
 from tests.faults.services import Process, configuration
 from tests.faults.stage import Stage, Talk
 from tests.postgresql import Server
@@ -194,6 +195,42 @@ def test_a_platform_that_is_much_slower_shows_a_message_as_often_as_that_is_coun
     again = slow.judge()
     assert again == slow.counts()
     assert max(again.values()) == 1
+
+
+@pytest.fixture
+def dripping(stage: Stage) -> Iterator[Proxy]:
+    """The link to the platform, through which its answers come byte by byte."""
+    direct = stage.clouds.kore.base_url
+    with running_proxy(direct) as link:
+        stage.clouds.kore.base_url = link.url
+        yield link
+        link.calm()
+        stage.clouds.kore.base_url = direct
+
+
+def test_a_platform_whose_answers_drip_in_within_the_time_limit_shows_everything_once(
+    stage: Stage, dripping: Proxy, house: Open
+) -> None:
+    drips = house(timeout="15s")
+    dripping.slice_bytes, dripping.drip_seconds = 1, 0.002
+    drips.everybody_is_told("drop by drop", "and on")
+    drips.is_over()
+    assert dripping.injected
+    assert set(drips.sent().values()) == {1}
+    assert not drips.judge()
+
+
+def test_a_platform_whose_answers_drip_for_longer_shows_a_message_as_often_as_that_is_counted(
+    stage: Stage, dripping: Proxy, house: Open
+) -> None:
+    """Its history drips too, so nobody can tell whether a message has arrived."""
+    drips = house()
+    dripping.slice_bytes, dripping.drip_seconds = 1, 0.01
+    drips.everybody_is_told("drop by drop")
+    until(drips.comes_late, "until it is shown again")
+    dripping.calm()
+    drips.is_over()
+    assert drips.judge()
 
 
 # --- answers do not arrive --------------------------------------------------------------------------------------------------
