@@ -120,6 +120,12 @@ class House:
             assert counts[message] < sent[message]
         return again
 
+    def has_repeated_nothing(self) -> None:
+        """Everything is over, was shown once, and nothing was counted."""
+        self.is_over()
+        assert not self.judge()
+        assert not self.counts()
+
     def _calls(self) -> list[Any]:
         return self.stage.requests(SHOWS, target="kore")
 
@@ -178,9 +184,7 @@ def test_a_platform_that_is_slower_than_the_time_limit_shows_everything_once(
     stage.kore_fails(delay_ms=1_300, path=SHOWS)
     slow.everybody_is_told("slowly")
     until(slow.has_heard_all, "until it is shown")
-    slow.is_over()
-    assert not slow.judge()
-    assert not slow.counts()
+    slow.has_repeated_nothing()
 
 
 def test_a_platform_that_is_much_slower_shows_a_message_as_often_as_that_is_counted(
@@ -243,9 +247,7 @@ def test_messages_whose_first_call_breaks_are_shown_once(stage: Stage, house: Op
     stage.kore_fails(path=SHOWS, count=2 * PEOPLE, **{fault: True})
     cut.everybody_is_told("one", "two", "three")
     cut.faults_are_over()
-    cut.is_over()
-    assert not cut.judge()
-    assert not cut.counts()
+    cut.has_repeated_nothing()
 
 
 def test_without_the_history_every_repetition_is_counted(stage: Stage, house: Open) -> None:
@@ -283,9 +285,7 @@ def test_a_service_that_is_killed_again_and_again_shows_everything_once(stage: S
         killed.everybody_is_told(f"before {number}", f"just before {number}")
         killed.again(killed.service.kill)
         killed.everybody_is_told(f"after {number}")
-    killed.is_over()
-    assert not killed.judge()
-    assert not killed.counts()
+    killed.has_repeated_nothing()
 
 
 def test_what_a_stop_has_cut_off_is_not_shown_again_when_it_appears_late(stage: Stage, house: Open) -> None:
@@ -294,9 +294,7 @@ def test_what_a_stop_has_cut_off_is_not_shown_again_when_it_appears_late(stage: 
     stopped.everybody_is_told("cut off", "behind it")
     stopped.faults_are_over()
     stopped.again(stopped.stops)
-    stopped.is_over()
-    assert not stopped.judge()
-    assert not stopped.counts()
+    stopped.has_repeated_nothing()
 
 
 def test_what_waits_for_its_repetition_when_the_service_stops_is_shown_once(
@@ -307,6 +305,4 @@ def test_what_waits_for_its_repetition_when_the_service_stops_is_shown_once(
     stopped.everybody_is_told("without an answer")
     until(stopped.has_heard_all, "until it is shown")
     stopped.again(stopped.stops)
-    stopped.is_over()
-    assert not stopped.judge()
-    assert not stopped.counts()
+    stopped.has_repeated_nothing()

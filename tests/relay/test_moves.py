@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from typing import Literal
 
 import pytest
@@ -58,19 +57,6 @@ class Gate(asyncio.Event):
 
 def the_user(conversation_id: ConversationId) -> bool:
     return conversation_id == USER
-
-
-@pytest.fixture
-def platform() -> HeldPlatform:
-    return HeldPlatform()
-
-
-@pytest.fixture
-async def held(platform: HeldPlatform) -> AsyncIterator[World]:
-    """A world in which attempts end when the test answers them."""
-    world = World(platform=platform)
-    yield world
-    await world.close()
 
 
 def passes(world: World, *texts: str, user: ConversationId = USER) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -23,15 +22,8 @@ FORBIDDEN = CallRefused("get messages", status=403)
 
 
 @pytest.fixture
-def platform() -> HeldPlatform:
-    return HeldPlatform()
-
-
-@pytest.fixture
-async def world(platform: HeldPlatform) -> AsyncIterator[World]:
-    world = World(platform=platform)
-    yield world
-    await world.close()
+def world(held: World) -> World:
+    return held
 
 
 def waited(world: World) -> list[tuple[int, bool]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,15 +44,8 @@ DOWN = Unreachable("pass to bot", detail="refused")
 
 
 @pytest.fixture
-def platform() -> HeldPlatform:
-    return HeldPlatform()
-
-
-@pytest.fixture
-async def world(platform: HeldPlatform) -> AsyncIterator[World]:
-    world = World(platform=platform)
-    yield world
-    await world.close()
+def world(held: World) -> World:
+    return held
 
 
 def passes(world: World, *texts: str, user: str = USER.user_id) -> None:
