@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from botkit.errors import LedgerError
-from botkit.handoff.conversation import Instant
+from botkit.handoff.conversation import ConversationId, Instant
 from botkit.ledger.sqlite.migrations import MIGRATIONS
+from botkit.ledger.sqlite.queries import SQL
 from botkit.ledger.sqlite.store import SWEEP_PAYLOADS, SWEEP_ROWS, Store
 from tests.ledger.former_store import create_former_store, insert
 
@@ -129,3 +133,66 @@ def test_old_payloads_are_found_by_an_index(tmp_path: Path) -> None:
     plan = connection.execute("EXPLAIN QUERY PLAN SELECT bot_id FROM payloads WHERE at < 1.0").fetchall()
     connection.close()
     assert "payloads_at" in str(plan)
+
+
+# --- the names of live conversations -----------------------------------------------------------------------------------
+
+
+def row(user: str, names: Sequence[str], *, session: str | None, opened_at: float = 1.0) -> tuple[Any, ...]:
+    """The columns of a conversation, as `upsert_conversation` takes them."""
+    state = {"session": {"opened_at": opened_at}} if session else {}
+    columns = json.dumps(state).encode(), json.dumps(sorted(names)).encode()
+    return ("bot", user, "rtm", *columns, session is not None, None, session)
+
+
+def test_a_live_conversation_is_found_by_each_of_its_names_and_no_longer_than_it_lives(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path / "a.db")
+    with closing(store.writer()) as writer:
+
+        def found(name: str) -> str:
+            one = store.live_conversation_of("bot", name)
+            return "" if one is None else one.user_id
+
+        def writes(*columns: Any) -> None:
+            writer.execute(SQL["upsert_conversation"], columns)
+
+        writes(*row("u-1", ["u-1", "ada"], session=None))
+        assert found("ada") == ""
+        writes(*row("u-1", ["u-1", "ada"], session="s-1"))
+        assert [found(name) for name in ("u-1", "ada", "bob")] == ["u-1", "u-1", ""]
+        writes(*row("u-1", ["u-1", "ada", "ada@example.com"], session="s-1"))
+        assert found("ada@example.com") == "u-1"
+        writes(*row("u-1", ["u-1", "bob"], session="s-2"))
+        assert [found(name) for name in ("u-1", "ada", "bob")] == ["u-1", "", "u-1"]
+        writes(*row("u-2", ["u-2", "bob"], session="s-3", opened_at=2.0))
+        assert found("bob") == "u-2"  # The one that was opened last.
+        writes(*row("u-2", ["u-2", "bob"], session=None))
+        assert found("bob") == "u-1"
+        writer.execute(SQL["delete_conversations"], ("bot", "u-1", "rtm"))
+        assert found("u-1") == found("bob") == ""
+        assert writer.execute("SELECT count(*) FROM live_names").fetchone() == (0,)
+    store.close()
+
+
+def test_a_live_conversation_is_found_without_reading_the_others(tmp_path: Path) -> None:
+    store = Store(tmp_path / "a.db")
+    with closing(store.writer()) as writer:
+        plan = str(
+            writer.execute(f"EXPLAIN QUERY PLAN {SQL['live_conversations_of']}", ("bot", "ada")).fetchall()
+        )
+    assert "SEARCH live_names USING PRIMARY KEY (bot_id=? AND name=?)" in plan
+    assert "SCAN" not in plan
+    store.close()
+
+
+def test_the_names_of_live_conversations_of_a_former_store_are_known(tmp_path: Path) -> None:
+    create_former_store(tmp_path / "a.db", 7)
+    columns = {"bot_id": "bot", "channel": "rtm", "state": {}, "live": True}
+    insert(tmp_path / "a.db", "conversations", **columns, user_id="u-1", names=["u-1", "ada"], session="s-1")
+    insert(tmp_path / "a.db", "conversations", **columns, user_id="u-2", names=["u-2", "bob"], session=None)
+    store = Store(tmp_path / "a.db")
+    assert store.live_conversation_of("bot", "ada") == ConversationId("bot", "u-1", "rtm")
+    assert store.live_conversation_of("bot", "bob") is None
+    store.close()

@@ -147,8 +147,8 @@ SELECT channel, body, component_id FROM payloads WHERE bot_id = ? AND user_id = 
 
 -- name: live_conversations_of
 -- Those with an agent session under this name of the user, the one opened last first.
-SELECT user_id, channel FROM conversations
-WHERE session IS NOT NULL AND bot_id = ? AND ? IN (SELECT value FROM json_each(CAST(names AS TEXT)))
+SELECT user_id, channel FROM live_names JOIN conversations USING (bot_id, user_id, channel)
+WHERE bot_id = ? AND name = ?
 ORDER BY json_extract(CAST(state AS TEXT), '$.session.opened_at') DESC LIMIT 1
 
 -- --- sweeps ----------------------------------------------------------------------------------------------------------
