@@ -7,6 +7,8 @@ import os
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from botkit.config.settings import AgentSystemSettings, Secret, Settings
 from botkit.errors import LeaderLost, LedgerBusy, LedgerClosed, LedgerError, NothingToAnswer
@@ -466,6 +469,42 @@ def test_a_process_that_is_frozen_while_it_writes_holds_the_others_up_for_a_boun
     until(lambda: all(all(store_of(kit).ready().values()) for kit in (leader, follower)))
     commit(follower, said("after it", "3"))
     until(lambda: house.texts == ["after it"])
+
+
+FREEZES = """
+import os, signal, sqlite3, sys
+store = sqlite3.connect(sys.argv[1], isolation_level=None)
+store.execute("BEGIN IMMEDIATE")
+print("writing", flush=True)
+if sys.argv[2] == "stopped":
+    os.kill(os.getpid(), signal.SIGSTOP)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell who holds a lock")
+@pytest.mark.parametrize("place", [0, 1], ids=["leader", "follower"])
+@pytest.mark.parametrize("how", ["stopped", "slow"])
+def test_the_log_names_the_process_that_keeps_all_others_from_writing(
+    house: House, impatient: None, place: int, how: str
+) -> None:
+    kits = house.started(2)
+    command = [sys.executable, "-c", FREEZES, str(house.store), how]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
+        try:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"writing\n"
+            if how == "stopped":
+                os.waitpid(writer.pid, os.WUNTRACED)
+            with capture_logs() as lines, pytest.raises(LedgerError):
+                commit(kits[place], said("hi", "1"))
+        finally:
+            writer.kill()
+    fix = next(line["fix"] for line in lines if line["event"] == "commit_failed")
+    assert f"process {writer.pid} " in fix
+    assert (f"kill -CONT {writer.pid}" in fix) == (how == "stopped")
+    until(lambda: all(all(store_of(kit).ready().values()) for kit in kits))
+    commit(kits[place], said("after it", "2"))
 
 
 def test_a_leader_that_takes_nothing_makes_its_followers_unready_and_at_last_refuse_hooks(

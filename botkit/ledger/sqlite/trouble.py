@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sqlite3
 from pathlib import Path
+from typing import Final
 
+_LOCK: Final = re.compile(r"POSIX +ADVISORY +WRITE (?P<pid>\d+) [0-9a-f]+:[0-9a-f]+:(?P<inode>\d+) 120 ")
+"""The lock of the one process that writes, in /proc/locks: byte 120 of the log's index (sqlite.org/walformat.html, 2.3)."""
 _BASE = 0xFF
 """The part of an extended error code that tells its kind."""
 
@@ -30,7 +35,49 @@ def advice(error: sqlite3.Error, file: Path) -> str:
         case sqlite3.SQLITE_CANTOPEN:
             return f"{name} cannot be opened: look whether its folder is there and this user may write in it"
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return f"another program keeps {name} locked: close it (a shell of SQLite, a backup)"
+            return _about_writer(file)
         case sqlite3.SQLITE_IOERR:
             return "the disk fails: look at the log of the system's kernel, and at the quota"
     return f"check store.url and {name}, or run botkit doctor"
+
+
+def _about_writer(file: Path) -> str:
+    """What to do about another process that does not let anybody write."""
+    writer = writer_of(file)
+    if writer is None:
+        return f"another program keeps {file.name} locked: close it (a shell of SQLite, a backup)"
+    if _is_stopped(writer):
+        return (
+            f"process {writer} was stopped while it was writing to {file.name}, and keeps it locked: let it go on "
+            f"(kill -CONT {writer}), or end it (kill -9 {writer}), which loses nothing that was acknowledged"
+        )
+    return (
+        f"process {writer} keeps {file.name} locked: look what it does (ps {writer}), "
+        "and end it if it is a shell of SQLite or a backup"
+    )
+
+
+def writer_of(file: Path) -> int | None:
+    """The other process that is writing to a store, as far as this machine tells (Linux does).
+
+    Asking the file itself would need a descriptor of its own, and closing that would release the locks of this process.
+    """
+    store = file.resolve()
+    try:
+        inode = store.with_name(store.name + "-shm").stat().st_ino
+        locks = Path("/proc/locks").read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return None
+    for line in locks.splitlines():
+        found = _LOCK.search(line)
+        if found is not None and int(found["inode"]) == inode and int(found["pid"]) not in (0, os.getpid()):
+            return int(found["pid"])
+    return None
+
+
+def _is_stopped(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return state.rpartition(") ")[2][:1] in ("T", "t")

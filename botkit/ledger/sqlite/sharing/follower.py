@@ -32,6 +32,7 @@ from botkit.ledger.sqlite.sharing.bell import ring
 from botkit.ledger.sqlite.sharing.log import Log
 from botkit.ledger.sqlite.sharing.messages import Counted, MetricsWanted, Submitted, encode
 from botkit.ledger.sqlite.store import Store
+from botkit.ledger.sqlite.trouble import advice
 from botkit.ledger.waiting import Waiting
 from botkit.observability.events import get_logger
 
@@ -188,7 +189,8 @@ class Follower(Submits):
                 self._store.require_file()
         except (LedgerError, sqlite3.Error) as error:
             if self._works:
-                _log.error("commit_failed", inputs=len(given), reason=str(error))
+                fix = {"fix": advice(error, self._file)} if isinstance(error, sqlite3.Error) else {}
+                _log.error("commit_failed", inputs=len(given), reason=str(error), **fix)
             self._works = False
             failure = because(
                 "the store did not commit; check its disk, and whether one of its processes is stopped", error
