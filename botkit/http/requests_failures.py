@@ -84,7 +84,7 @@ def _not_connected(what: str, error: requests.ConnectionError) -> CallError:
 
 
 def _of_proxy(what: str, error: Exception, proxy: Proxy | None) -> CallError | None:
-    """The error of BotKit's for one that the proxy caused; None for any other."""
+    """BotKit's error for a failure that the proxy caused; None for any other failure."""
     if proxy is None:
         return None
     if isinstance(error, requests.exceptions.ProxyError):

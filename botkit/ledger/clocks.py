@@ -8,14 +8,15 @@ from botkit.handoff.record import Record
 
 
 class ClockEra(Record, frozen=True):
-    """A time in which the clock was not set: from `since` to `until`, the time of day was `ahead` of the clock for durations."""
+    """The time between two settings of the clock: from `since` to `until`, the time of day was `ahead` of the clock for
+    durations."""
 
     since: BootTime
     until: BootTime
     ahead: float
 
     def distance(self, at: BootTime) -> float:
-        """How many seconds lie between a time and this one; 0 if it lies in this one."""
+        """Seconds between a time and this era; 0 if it lies in this era."""
         return max(self.since - at, at - self.until, 0.0)
 
 
@@ -23,7 +24,7 @@ class Clocks(Record, frozen=True):
     """What a store knows of the clocks by which its times of day were written.
 
     Attributes:
-        former: how the clock of this machine was set until this process was started, since the machine was; oldest first.
+        former: the settings of this machine's clock from the machine's start until that of this process, oldest first.
         newest: the newest time of day that former processes have stored.
         server_ahead: the time of day by the clock of the store's own server, less this machine's clock for durations.
     """

@@ -1,7 +1,7 @@
-"""What comes from agent systems, with every value within bounds: it ends up in the store.
+"""Keeps every value that comes from agent systems within bounds, because it ends up in the store.
 
-Agent systems may be plug-ins, and repeat what their far side writes. A time that is no number could not be read back after a
-restart, and one in the far future would keep keys for as long.
+Agent systems may be plug-ins, and repeat what their far side writes. A time that is not a number could not be read back after a
+restart, and one in the far future would keep deduplication keys until then.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_NAME: Final = 1_000
 """Max characters of a name, and of each other short text of an event."""
 MAX_POSITION: Final = 16_384
 _SHORT_BYTES: Final = 1_000
-"""A shorter event as JSON has no longer text either."""
+"""An event whose JSON is shorter has no text that is too long."""
 _MAX_PLACE: Final = 1_000_000
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -47,14 +47,14 @@ _TEXTS: Final = {
     for kind in get_args(AgentSideEvent)
 }
 _LONG: Final = frozenset({"key", "session_id", "position", "data", "request"})
-"""Texts that are not cut: ids would be others, and a position or data worthless."""
+"""Texts that are not cut: a cut id is another id, and a cut position or cut data are useless."""
 
 
 def within_bounds(event: FromAgents, now: Instant) -> tuple[FromAgents | None, str]:
-    """An event of an agent system, mended where a value cannot be.
+    """An event of an agent system, with its impossible values replaced.
 
     Returns:
-        The same event if all is well, another one if values were replaced, or None if the event is of no use; and the names of
+        The same event if all is well, another one if values were replaced, or None if the event cannot be used; and the names of
         those values.
     """
     kind = type(event)
@@ -71,7 +71,7 @@ def within_bounds(event: FromAgents, now: Instant) -> tuple[FromAgents | None, s
 
 
 class _Grant(msgspec.Struct, frozen=True):
-    """The values of a `Granted` that are stored, but for its time."""
+    """The values of a `Granted` that are stored, except its expiry."""
 
     access: Access
     file_limits: FileLimits | None
@@ -82,7 +82,7 @@ _decode_grant: Final = msgspec.json.Decoder(_Grant).decode
 
 
 def grant_within_bounds(granted: Granted, now: Instant) -> Granted:
-    """Access to an agent system, without an expiry that is no time. Raises: BadReply if it cannot be stored."""
+    """The granted access, without an expiry that is not a possible time. Raises: BadReply if it cannot be stored."""
     try:
         _decode_grant(_encode(_Grant(granted.access, granted.file_limits, granted.nobody_message)))
         sound = _is_within(granted.access.high_water_ms, 0, (now + DAY_SECONDS) * 1_000)
@@ -97,7 +97,7 @@ def grant_within_bounds(granted: Granted, now: Instant) -> Granted:
 
 
 def _out_of_bounds(event: FromAgents, now: Instant) -> list[str]:
-    """The fields with numbers that cannot be."""
+    """The fields with impossible numbers."""
     wrong = []
     if not _is_within(event.at, now - YEAR_SECONDS, now + DAY_SECONDS):
         wrong.append("at")

@@ -50,14 +50,15 @@ class Heartbeat:
         """`_since`: when the clock was set last."""
         self._ahead = clock.now() - self._since
         self._eras: deque[ClockEra] = deque(maxlen=_MAX_SET)
-        """In which the clock was set otherwise, also those of former processes."""
+        """Earlier settings of this machine's clock, also those that former processes have noted."""
         self._recalled = False
         self.has_news = True
         """Whether the store does not know yet how the clock was set."""
         self._server_ahead: float | None = None
-        """Of the clock of the store's server, if that is another."""
+        """By how much the clock of the store's server is ahead of the clock for durations; None if it agrees with this
+        machine's."""
         self._stored: ClockEra | None = None
-        """The one in which the newest time in the store would have been just before this process began."""
+        """A supposed setting, by which the newest time in the store is that of this process' start."""
 
     def beat(self) -> bool:
         """The loop is alive; the next beat is due `BEAT_SECONDS` later.
@@ -123,11 +124,12 @@ class Heartbeat:
         return Instant(now + ahead - seconds)
 
     def due_in(self, due: Instant, seconds: float) -> float:
-        """In how many seconds it will be so many seconds since something was stored, which is due at this time of day.
+        """Seconds until something is due that was stored with a time of day.
 
         Args:
-            due: by the clock as it was set then. That is not stored: if several are possible, the one that is due last.
-            seconds: 0 if it is not known; then the clock counts as it is set now.
+            due: its time of day, by the clock as it was set when it was stored. How it was set is not stored: of the possible
+                settings, the one by which it is due last counts.
+            seconds: how long after being stored it is due; 0 if not known: then the clock counts as it is set now.
         """
         now = self._clock.boottime()
         clocks = self._clocks(now)
@@ -138,7 +140,7 @@ class Heartbeat:
         return due - then.ahead - now
 
     def _clocks(self, now: BootTime) -> list[ClockEra]:
-        """Those by which the store's times of day may have been written."""
+        """The settings by which the store's times of day may have been written."""
         clocks = list(self.eras())
         if self._server_ahead is not None:
             clocks.append(ClockEra(BootTime(0.0), now, self._server_ahead))

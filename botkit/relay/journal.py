@@ -82,7 +82,7 @@ class Journal:
             self.client.note(Input(conversation_id, None, steps=(self.step(session_id, kind, detail),)))
 
     def mended(self, system: str, event: object, wrong: str, *, dropped: bool) -> None:
-        """Log that an agent system brought an event with values that cannot be; seldom, as each of its events may."""
+        """Log that an agent system brought an event with impossible values; seldom, because each of its events may have some."""
         kind = type(event).__name__
         done = "the event was dropped" if dropped else "the values were replaced"
         self._seldom.say("warning", "agent_event_mended", f"{system} {kind}: {wrong}", done=done, fix=_REPORT)

@@ -1,4 +1,4 @@
-"""The carrier of handlers that read from the platform. Its library is imported when the first of them reads: that takes long."""
+"""The carrier of handlers that read from the platform. Its library is imported at the first read, because that is slow."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class AgentEventWriter:
             self.ledger.submit_then(self._input(event), partial(self._ended, event))
 
     def within_bounds(self, events: Sequence[FromAgents]) -> Sequence[FromAgents]:
-        """Events as the agent system has brought them, without values that cannot be."""
+        """Events as the agent system has brought them, with impossible values replaced."""
         now = self.clock.now()
         checked = [within_bounds(event, now) for event in events]
         if not any(wrong for _, wrong in checked):
