@@ -204,7 +204,8 @@ def test_when_the_worker_that_holds_the_store_is_killed_another_goes_on_in_its_p
     writing.start()
     case.gets("message 2")
     os.kill(killed, signal.SIGKILL)
-    writing.join(10)
+    writing.join(START_SECONDS)
+    assert not writing.is_alive(), "the last one would overtake the others"
     ada.says("the last one")
     case.gets("the last one")
     assert house.workers.leader() != killed
