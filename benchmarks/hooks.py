@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.database import new_database
+from benchmarks.load import CONNECTIONS
 from benchmarks.machine import LOAD_CORE, SERVICE_CORE, cpu_seconds, peak_rss_bytes
 from benchmarks.processes import (
     BOT_ID,
@@ -39,11 +40,14 @@ def run_service(seconds: float, tree: Path | None = None) -> dict[str, Any]:
         return _measured(service(configure(Path(folder)), tree), seconds=seconds, relayed=True)
 
 
-def run_on_postgresql(seconds: float, server_url: str, processes: int = 1) -> dict[str, Any]:
+def run_on_postgresql(
+    seconds: float, server_url: str, processes: int = 1, connections: int = CONNECTIONS
+) -> dict[str, Any]:
     """Measure ``botkit serve`` with a store on PostgreSQL.
 
     Args:
         processes: so many share the store, on the same core, and each gets hooks of every user.
+        connections: to all processes together.
 
     Returns:
         The result of `_measured`, with ``server_cpu_us_per_hook``: the processor time of PostgreSQL's processes per hook.
@@ -52,7 +56,13 @@ def run_on_postgresql(seconds: float, server_url: str, processes: int = 1) -> di
         used = database.server_seconds()
         configuration = configure(Path(folder), store_url=database.url)
         serving = [service(configuration) for _ in range(processes)]
-        result = _measured(*serving, seconds=seconds, relayed=True, ready=lambda: database.share(processes))
+        result = _measured(
+            *serving,
+            seconds=seconds,
+            relayed=True,
+            connections=connections,
+            ready=lambda: database.share(processes),
+        )
         spent = database.server_seconds() - used
         return result | {"server_cpu_us_per_hook": spent / result["acknowledged"] * 1e6}
 
@@ -119,6 +129,7 @@ def _measured(
     *serving: AbstractContextManager[tuple[Process, int]],
     seconds: float,
     relayed: bool,
+    connections: int = CONNECTIONS,
     ready: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
     """The result of `load.load`, with ``cpu_us_per_hook``: the processor time of the service's processes per hook.
@@ -134,7 +145,8 @@ def _measured(
         loader.line()
         ready()
         used = sum(cpu_seconds(process.pid) for process, _ in processes)
-        result = post_hooks(loader, *(port for _, port in processes), seconds=seconds, relayed=relayed)
+        ports = [port for _, port in processes]
+        result = post_hooks(loader, *ports, seconds=seconds, relayed=relayed, connections=connections)
         # Warm-up and draining are included, as in the number of hooks.
         spent = sum(cpu_seconds(process.pid) for process, _ in processes) - used
         result["cpu_us_per_hook"] = spent / result["acknowledged"] * 1e6
@@ -152,17 +164,24 @@ def post_hooks(
     seconds: float,
     relayed: bool = True,
     warm_up_seconds: float = _WARM_UP_SECONDS,
+    connections: int = CONNECTIONS,
 ) -> dict[str, Any]:
     """Post hooks to the service on these ports. Returns the result of `load.load`.
 
     Args:
         relayed: whether the service relays hooks, so that each is waited for at the platform.
+        connections: to all ports together.
 
     Raises:
         RuntimeError: a hook was refused or not relayed.
     """
     result = loader.ask(
-        do="load", **_to(*ports), seconds=seconds, relayed=relayed, warm_up_seconds=warm_up_seconds
+        do="load",
+        **_to(*ports),
+        seconds=seconds,
+        relayed=relayed,
+        warm_up_seconds=warm_up_seconds,
+        connections=connections,
     )
     if result["refused"] or (relayed and result["relayed"] != result["acknowledged"]):
         raise RuntimeError(

@@ -212,6 +212,7 @@ async def load(
     back: Relayed,
     *,
     ports: Sequence[int],
+    connections: int,
     seconds: float,
     warm_up_seconds: float,
     relayed: bool,
@@ -220,6 +221,7 @@ async def load(
 
     Args:
         ports: of the service's processes; the connections are divided among them, and any of them gets the hooks of any user.
+        connections: how many there are.
 
     Returns:
         ``through_per_second`` includes the time until the last hook is relayed: hooks may be acknowledged faster than relayed
@@ -228,7 +230,7 @@ async def load(
     loop = asyncio.get_running_loop()
     tally = Tally()
     back.count = 0
-    for _, port in zip(range(CONNECTIONS), itertools.cycle(ports)):
+    for _, port in zip(range(connections), itertools.cycle(ports)):
         await loop.create_connection(lambda: Poster(messages, tally), "127.0.0.1", port)
     await asyncio.sleep(warm_up_seconds)
     tally.begin()
@@ -295,6 +297,7 @@ async def _main() -> None:
                     messages,
                     back,
                     ports=job["ports"],
+                    connections=job["connections"],
                     seconds=job["seconds"],
                     warm_up_seconds=job["warm_up_seconds"],
                     relayed=job["relayed"],

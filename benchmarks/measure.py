@@ -19,6 +19,7 @@ from benchmarks.conversations import (
     run_service,
 )
 from benchmarks.handlers import TurnPlan, compare
+from benchmarks.load import CONNECTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +128,9 @@ def measurements(
         postgresql_group = {
             "hooks-postgresql": lambda: hooks.run_on_postgresql(seconds, postgresql),
             "hooks-three": lambda: hooks.run_on_postgresql(seconds, postgresql, processes=3),
+            "hooks-three-full": lambda: hooks.run_on_postgresql(
+                seconds, postgresql, processes=3, connections=3 * CONNECTIONS
+            ),
             "hooks-sqlite": lambda: hooks.run_service(seconds),
             "stream-postgresql": lambda: run_on_postgresql(size.stream, postgresql),
             "stream-sqlite": lambda: run_service(STREAM, size.stream),

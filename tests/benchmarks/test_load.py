@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from benchmarks.load import Messages, Relayed, load
+from benchmarks.load import CONNECTIONS, Messages, Relayed, load
 
 
 class Service:
@@ -47,7 +47,15 @@ async def post(
     messages = Messages(
         numbers, port=port, sink_port=9, path="/hook", bot_id="st-1", client_id="cs-1", secret="s" * 32
     )
-    return await load(messages, service.back, ports=[port], seconds=seconds, warm_up_seconds=0, relayed=True)
+    return await load(
+        messages,
+        service.back,
+        ports=[port],
+        connections=CONNECTIONS,
+        seconds=seconds,
+        warm_up_seconds=0,
+        relayed=True,
+    )
 
 
 async def test_everything_that_was_posted_is_answered_and_counted_before_a_job_ends(
