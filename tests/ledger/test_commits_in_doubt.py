@@ -18,6 +18,7 @@ from botkit.ledger.postgresql import owner
 from botkit.ledger.postgresql.door import LOOK, Door, _given
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.owner import Owner
+from botkit.ledger.postgresql.prepared import Answer
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.ledger.receipts import Receipt
 from botkit.testing.waiting import until
@@ -157,15 +158,15 @@ def test_a_hook_that_is_found_before_its_door_hands_it_over_is_decided_once(
 
 
 def test_an_owner_that_was_told_to_look_takes_nothing_that_came_later_before() -> None:
-    one = Owner("", member="a", decide=lambda *_: None, local={}, payloads=None)  # type: ignore
+    one = Owner("", member="a", decide=lambda *_: None, local={}, payloads=None, awaited=None)  # type: ignore
     one._own.add(range(SHARDS))
     one._taking.has_to_look = False
     asked: list[list[int]] = []
 
     class Asked:
-        def execute(self, _: str, values: tuple[list[int], list[int]]) -> list[Any]:
+        def execute(self, _: str, values: tuple[list[int]]) -> Answer:
             asked.append(values[0])
-            return []
+            return Answer([], 0)
 
     for told in ("1:0,2:0", LOOK, "3:0"):
         one.told(told)

@@ -64,7 +64,7 @@ def test_a_hook_is_written_down_by_a_plan_that_is_kept(postgresql: Server) -> No
     plans = (
         "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE 'WITH given%'"
     )
-    assert one._writer.execute(plans).fetchall() == [(4, 0)]
+    assert one._writer.execute(plans).fetchall() == [(5, 0)]
     one._disconnect()
 
 

@@ -51,7 +51,7 @@ def test_migrations_are_numbered_without_a_gap_and_say_who_can_live_with_them() 
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("inputs", ([1, 2], [3])),
+        ("inputs", ([1, 2],)),
         ("delete_inputs", ([1, 2],)),
         ("delete_effects", ([1, 2],)),
         ("seen_keys", (["a", "b"],)),

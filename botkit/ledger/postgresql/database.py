@@ -16,6 +16,7 @@ from psycopg.generators import send
 from psycopg.pq.abc import PGconn
 
 from botkit.errors import LedgerUnusable
+from botkit.ledger.postgresql.prepared import Answer, Statement, statements
 from botkit.ledger.postgresql.queries import SQL
 
 # It warns of each pipeline whose connection is lost, which is told in our own words.
@@ -48,9 +49,9 @@ _NETWORK: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 5_000,
 }
+_OF_EVERY_HOOK = statements([SQL[name] for name in ("take_inputs", "tell", "inputs", "delete_inputs")])
 _FREQUENT = {
     "BEGIN",
-    SQL["take_inputs"],
     SQL["tell"],
     SQL["insert_new_keys"],
     SQL["insert_effects"],
@@ -61,7 +62,7 @@ _FREQUENT = {
     SQL["delete_inputs"],
     "COMMIT",
 }
-"""What is executed for hooks and agents' messages. None of it has a long result."""
+"""What is executed for agents' messages, in one round trip. None of it has a long result."""
 INPUTS_FAULT = (psycopg.DataError, psycopg.IntegrityError, ValueError, OverflowError)
 """Errors of an input whose values PostgreSQL cannot store (a zero byte in a text, half a surrogate pair)."""
 LOST = psycopg.Error
@@ -78,7 +79,7 @@ _FIXES = (
     (("does not exist",), "make the database (createdb), or correct its name in store.url"),
     (
         ("too many clients", "connection slots", "too many connections"),
-        "raise max_connections: a process needs six connections",
+        "raise max_connections: a process needs five connections",
     ),
     (
         ("starting up", "shutting down", "recovery", "not yet accepting"),
@@ -151,18 +152,30 @@ class _Connection(psycopg.Connection[tuple[Any, ...]]):
     def __init__(self, pgconn: PGconn) -> None:
         super().__init__(pgconn)
         self._kept: dict[str, psycopg.Cursor[tuple[Any, ...]]] = {}
+        self._ready: set[Statement] = set()
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[tuple[Any, ...]]:
-        """As psycopg's, but the cursor of a frequent statement is kept: it knows how to send the parameters.
+        """As psycopg's, with less processor time for what is executed often.
 
-        That saves a third of such a statement's processor time (30 µs become 19). Its result lasts until it is executed again.
+        A statement of every hook is executed without psycopg (see `prepared`). The cursor of another frequent one is kept, as it
+        knows how to send the parameters (30 µs become 19). Its result lasts until it is executed again.
         """
+        statement = _OF_EVERY_HOOK.get(query) if isinstance(query, str) else None
+        if statement is not None and self._pipeline is None and self.prepare_threshold is not None:
+            with self.lock:
+                answer = self.wait(self._executed(statement, params))
+            return cast(psycopg.Cursor[tuple[Any, ...]], answer)
         if not isinstance(query, str) or query not in _FREQUENT:
             return super().execute(query, params, **options)
         cursor = self._kept.get(query)
         if cursor is None:
             cursor = self._kept[query] = self.cursor()
         return cursor.execute(query, params, **options)
+
+    def _executed(self, statement: Statement, values: Any) -> PQGen[Answer]:
+        answer = yield from statement.executed(self.pgconn, values, prepared=statement in self._ready)
+        self._ready.add(statement)
+        return answer
 
     def wait(self, gen: PQGen[T], *limits: Any, **more: Any) -> T:
         """Wait for the server. Raises: OperationalError, and the connection is closed, if it does not answer in time."""

@@ -14,7 +14,7 @@ WITH given AS (
         %(channels)b::text[], %(flagged)b::boolean[], %(inputs)b::bytea[], %(components)b::text[], %(bodies)b::bytea[]
     ) WITH ORDINALITY AS g (key, session, shard, bot_id, names, channel, flagged, input, component_id, body, place)
 ), fresh AS (
-    INSERT INTO inbox (key, at, session) SELECT key, %(at)s, session FROM given ORDER BY key
+    INSERT INTO inbox (key, at, session) SELECT key, %(at)b::double precision, session FROM given ORDER BY key
     ON CONFLICT (key) DO NOTHING RETURNING key
 ), stored AS (
     INSERT INTO inputs (shard, input, component_id, body, awaited)
@@ -31,7 +31,7 @@ WITH given AS (
             WHERE c.bot_id = given.bot_id AND c.user_id = given.called[1] AND c.channel = given.channel
         ))
         AND (n.user_id = given.called[1] OR NOT (
-            starts_with(n.user_id, %(platform_user)s) AND starts_with(given.called[1], %(platform_user)s)
+            starts_with(n.user_id, %(platform_user)b::text) AND starts_with(given.called[1], %(platform_user)b::text)
         ))
         ORDER BY n.channel = given.channel DESC, n.channel = '' DESC, array_position(given.called, n.name),
             n.shard = given.shard DESC, n.user_id
@@ -57,7 +57,7 @@ INSERT INTO inputs (id, shard, input, component_id, body, awaited) OVERRIDING SY
 SELECT %(id)s, %(shard)s, %(input)s, %(component_id)s, %(body)s, true FROM fresh RETURNING shard
 
 -- name: tell
-SELECT pg_notify(%s, %s) WHERE :unless_repeated
+SELECT pg_notify(%b::text, %b::text) WHERE :unless_repeated
 
 -- name: seen_keys
 SELECT key, session FROM inbox WHERE key = ANY (%b::text[])
@@ -69,7 +69,7 @@ DELETE FROM answers WHERE input_id = ANY (%b::bigint[]) RETURNING input_id, refu
 
 -- name: inputs
 SELECT id, shard, input, component_id, body, awaited FROM inputs
-WHERE id = ANY (%b::bigint[]) AND shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed ORDER BY id
+WHERE id = ANY (%b::bigint[]) AND rank IS NULL AND NOT failed
 
 -- name: undecided
 SELECT id, shard FROM inputs WHERE shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed ORDER BY id

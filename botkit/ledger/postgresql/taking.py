@@ -139,8 +139,10 @@ class Taking:
     ) -> dict[int, Taken]:
         read: dict[int, Taken] = {}
         for row, shard, data, component_id, body, awaited in connection.execute(
-            SQL["inputs"], (rows, sorted(shards))
-        ):
+            SQL["inputs"], (rows,)
+        ).fetchall():
+            if shard not in shards:
+                continue
             try:
                 read[row] = Taken(
                     input_from_row(data, component_id, body),
