@@ -82,9 +82,8 @@ class PostgresqlStage(Stage):
         self.url = server.empty()
         # Restarts are frequent here: a process looks often whether another has left, and whether it has to stop itself.
         patch.setattr("botkit.ledger.postgresql.owner.TURN_SECONDS", 0.02)
-        patch.setattr("botkit.ledger.postgresql.listener._LOOK_SECONDS", 0.02)
         patch.setattr("botkit.ledger.postgresql.ownership.PREFERRED_SECONDS", 0.0)
-        for module in ("door", "owner", "listener"):
+        for module in ("door", "owner"):
             patch.setattr(f"botkit.ledger.postgresql.{module}._RETRY_SECONDS", 0.01)
         patch.setattr(database, "_Connection", Cuttable)
         super().__init__()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
@@ -15,7 +14,7 @@ from botkit.handoff.decision import Decision
 from botkit.handoff.events import Event, HookAnswered
 from botkit.ledger.interface import Committed, Input
 from botkit.ledger.postgresql import database
-from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL, MAX_EARLY, Awaited
+from botkit.ledger.postgresql.awaited import MAX_EARLY, Awaited
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.shards import SHARDS
@@ -38,7 +37,6 @@ def only_yes(conversation: Conversation, event: Event) -> Decision:
 def two(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Two]:
     """Two ledgers with half of the shards each."""
     monkeypatch.setattr("botkit.ledger.postgresql.owner.TURN_SECONDS", 0.02)
-    monkeypatch.setattr("botkit.ledger.postgresql.listener._LOOK_SECONDS", 0.02)
     url = postgresql.empty()
     ledgers = PostgresLedger(url, only_yes), PostgresLedger(url, only_yes)
     try:
@@ -67,19 +65,14 @@ def test_the_outcome_comes_from_the_owner_whichever_process_asks(two: Two) -> No
 def test_an_outcome_may_be_told_before_its_receipt_is_there(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    awaited, told = two[0]._awaited, threading.Event()
-    add, hear = awaited.add, awaited.told
+    awaited = two[0]._awaited
+    add = awaited.add
 
     def late(row: int, receipt: Receipt[Committed], outcome: Committed, in_doubt: bool) -> None:
-        assert told.wait(10)
+        until(lambda: row in awaited._early, "for the outcome")
         add(row, receipt, outcome, in_doubt)
 
-    def heard(text: str) -> None:
-        hear(text)
-        told.set()
-
     monkeypatch.setattr(two[0]._door, "_answers", late)
-    monkeypatch.setattr(two[0]._listener, "_told", {**two[0]._listener._told, ANSWERS_CHANNEL: heard})
     elsewhere = next(name for name in map(str, range(99)) if two[1]._owner.owns(ConversationId(BOT, name)))
     assert two[0].submit(answer(elsewhere, "no")).result(10).refused == "not no"
 

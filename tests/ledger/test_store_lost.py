@@ -33,9 +33,9 @@ def test_an_owner_says_once_that_the_store_is_lost(monkeypatch: pytest.MonkeyPat
     attempts: list[None] = []
     monkeypatch.setattr(owner, "connect", _away(attempts))
     monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.0)
-    one = Owner(URL, member="a", decide=lambda *_: None, local={}, payloads=PayloadCache())  # type: ignore
+    one = Owner(URL, member="a", decide=None, local={}, payloads=PayloadCache(), awaited=None)  # type: ignore
     with capture_logs() as lines:
-        one.start(lambda _: None, None, lambda _: None)
+        one.start(lambda _: None, None)
         until(lambda: len(attempts) >= ATTEMPTS)
         one.close()
     assert [line["event"] for line in lines] == ["store_lost"]

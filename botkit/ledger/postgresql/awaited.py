@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, suppress
 
 from msgspec.structs import replace
 
@@ -27,6 +28,8 @@ class Awaited:
         self._early: dict[int, str | None] = {}
         """Outcomes that came before their receipts; None where it is in the store. Most are of receipts in other processes."""
         self._lock = threading.Lock()
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="botkit-answers")
+        """Outcomes are read here: who hears of them has more to do."""
 
     def add(self, row: int, receipt: Receipt[Committed], outcome: Committed, in_doubt: bool) -> None:
         """An input was taken; its outcome will be like this, but for the refusal.
@@ -60,21 +63,26 @@ class Awaited:
                 if one not in self._receipts:
                     self._keep(one, self._early.get(one))
         if wanted:
-            self._read(wanted)
+            self._read_soon(wanted)
 
     def look(self) -> None:
         """Some notifications may have been missed."""
         with self._lock:
             wanted = list(self._receipts)
         if wanted:
-            self._read(wanted)
+            self._read_soon(wanted)
 
     def close(self) -> None:
         """Nobody decides any more."""
+        self._reading.shutdown()
         with self._lock:
             left, self._receipts = self._receipts, {}
         for receipt, _ in left.values():
             receipt.settle(LedgerClosed("the ledger has stopped"))
+
+    def _read_soon(self, wanted: Sequence[int]) -> None:
+        with suppress(RuntimeError):  # It was closed meanwhile, and all are told.
+            self._reading.submit(self._read, wanted)
 
     def _read(self, wanted: Sequence[int]) -> None:
         try:

@@ -17,9 +17,8 @@ from botkit.ledger.clocks import ClockEra, Clocks
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Moves, OutboxItem
 from botkit.ledger.memory import PayloadCache
 from botkit.ledger.postgresql import reading
-from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL, Awaited
-from botkit.ledger.postgresql.door import INPUTS_CHANNEL, Door
-from botkit.ledger.postgresql.listener import Listener
+from botkit.ledger.postgresql.awaited import Awaited
+from botkit.ledger.postgresql.door import Door
 from botkit.ledger.postgresql.owner import Owner
 from botkit.ledger.postgresql.readers import Readers
 from botkit.ledger.postgresql.server import prepare
@@ -45,21 +44,17 @@ class PostgresLedger(Submits):
         direct, pooled = direct_url or url, bool(direct_url)
         self._local: dict[int, tuple[int, Input]] = {}
         self._payloads = PayloadCache()
+        self._readers = Readers(url, pooled=pooled)
+        self._awaited = Awaited(self._readers.lent)
         self._owner = Owner(
             direct,
             member=f"{socket.gethostname()[:20]}/{os.getpid()}/{uuid4().hex[:6]}",
             decide=decide,
             local=self._local,
             payloads=self._payloads,
+            awaited=self._awaited,
         )
-        self._readers = Readers(url, pooled=pooled)
-        self._awaited = Awaited(self._readers.lent)
         self._door = Door(url, pooled=pooled, taken=self._taken, answers=self._awaited.add)
-        self._listener = Listener(
-            direct,
-            {INPUTS_CHANNEL: self._owner.told, ANSWERS_CHANNEL: self._awaited.told},
-            missed=self._missed,
-        )
         self._started = self._closed = False
         self._lock = threading.Lock()
 
@@ -72,8 +67,7 @@ class PostgresLedger(Submits):
         prepare(self._url, self._direct_url)
         self._started = True
         self._readers.start()
-        self._owner.start(on_commit, moves, self._awaited.answered)
-        self._listener.start()
+        self._owner.start(on_commit, moves)
         self._door.start()
 
     def leave_in_doubt(self, effects: Mapping[int, ConversationId] | None = None) -> None:
@@ -88,7 +82,6 @@ class PostgresLedger(Submits):
             self._closed = True
         self._door.close()
         self._owner.close()
-        self._listener.close()
         self._awaited.close()
         self._readers.close()
 
@@ -113,10 +106,6 @@ class PostgresLedger(Submits):
         """The door has written inputs down: those of this process' shards need not be read again."""
         shards = self._owner.shards
         self._local.update((row, one) for row, one in inputs.items() if one[0] in shards)
-
-    def _missed(self) -> None:
-        self._owner.look()
-        self._awaited.look()
 
     # --- reading, from any thread ----------------------------------------------------------------------------------------
 
