@@ -12,7 +12,10 @@ from benchmarks.machine import cpu_seconds, cpu_seconds_of_ended_children
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.testing.waiting import within
 
-_SHARES = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 GROUP BY pid"
+_SHARES = """
+    SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY pid
+"""
 _SHARE_SECONDS = 20.0
 
 
