@@ -137,7 +137,7 @@ def test_a_hook_that_is_found_before_its_door_hands_it_over_is_decided_once(
     def late(inputs: Any) -> None:
         ledger._owner.look()
         until(lambda: "first" in decided)
-        until(lambda: not ledger._owner._light)
+        until(lambda: not ledger._owner._held.passed_on)
         hand_over(inputs)
 
     monkeypatch.setattr(ledger._door, "_taken", late)

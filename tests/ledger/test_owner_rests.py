@@ -13,7 +13,7 @@ from botkit.handoff.decision import Decision
 from botkit.handoff.effects import PassToBot
 from botkit.handoff.events import Event, UserMessage
 from botkit.ledger.interface import HookBody, Input
-from botkit.ledger.postgresql import owner
+from botkit.ledger.postgresql import owner, resting
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.testing.waiting import until
@@ -72,9 +72,9 @@ def test_after_several_hooks_at_once_the_next_ones_come_together(
 
 
 def test_hooks_that_come_alone_do_not_wait() -> None:
-    assert owner.rest_after(1, 0.5) == 0.0
-    assert 0.0 < owner.rest_after(2, 0.0001) < owner.rest_after(2, 0.001)
-    assert owner.rest_after(2, 0.5) == owner.MAX_REST_SECONDS
+    assert resting.rest_after(1, 0.5) == 0.0
+    assert 0.0 < resting.rest_after(2, 0.0001) < resting.rest_after(2, 0.001)
+    assert resting.rest_after(2, 0.5) == resting.MAX_SECONDS
 
 
 def test_a_process_has_five_connections_at_most(ledger: PostgresLedger, postgresql: Server) -> None:

@@ -1,7 +1,7 @@
 """The owner: decides on the inputs of its shards, and commits the consequences.
 
-What it takes next is in `taking.py`, how it decides in `deciding.py`, and what it writes in `writing.py`. Here are its thread,
-its connection, and the shards that come and go.
+What it takes next is in `taking.py`, how it decides in `deciding.py`, what it has in memory in `holdings.py`, and its commits are
+in `committing.py`. Here are its thread, its connection, and when shards come and go.
 """
 
 from __future__ import annotations
@@ -10,35 +10,30 @@ import asyncio
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 
 from botkit.boottime import BootTime, boottime
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
-from botkit.ledger.batch import in_order, unique_key
-from botkit.ledger.doubts import marked, may_have_been_sent
 from botkit.ledger.interface import Committed, Decide, Input, Moves
 from botkit.ledger.memory import PayloadCache, Remembered
-from botkit.ledger.postgresql import ownership, reading, writing
+from botkit.ledger.postgresql import ownership
 from botkit.ledger.postgresql.awaited import ANSWERS_CHANNEL, Awaited
-from botkit.ledger.postgresql.database import INPUTS_FAULT, LOST, Connection, columns_of, connect
-from botkit.ledger.postgresql.deciding import Decided, Deciding, Taken
+from botkit.ledger.postgresql.committing import Committing, OnCommit
+from botkit.ledger.postgresql.database import LOST, Connection, connect
+from botkit.ledger.postgresql.deciding import Taken
 from botkit.ledger.postgresql.door import INPUTS_CHANNEL, LOOK
 from botkit.ledger.postgresql.ended import noticing_its_end
 from botkit.ledger.postgresql.hearing import Hearing
-from botkit.ledger.postgresql.names import EndedNames
+from botkit.ledger.postgresql.holdings import Holdings
 from botkit.ledger.postgresql.ownership import Ownership
-from botkit.ledger.postgresql.passed_on import AllPassedOn, PerhapsTried
 from botkit.ledger.postgresql.queries import SQL
+from botkit.ledger.postgresql.resting import rest_after
 from botkit.ledger.postgresql.shards import shard_of
-from botkit.ledger.postgresql.taking import Taking
-from botkit.ledger.postgresql.writing import KeysSeen, key_of
 from botkit.ledger.receipts import Receipt
-from botkit.ledger.telling import Telling
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 
@@ -58,21 +53,12 @@ MAX_CLAIMED = 16
 """Max shards taken on at once: while it reads thousands of effects, the session is silent."""
 KEPT_SECONDS = 10.0
 """How long conversations stay here while PostgreSQL cannot be reached: after a restart, thousands of streams need not move."""
-RESTS = 3
-"""After several hooks that came together, it waits for so many times as long as these took, so that more come together. That
-saves processor time where there are many. After a hook that came alone it does not wait."""
-MAX_REST_SECONDS = 0.008
 _RETRY_SECONDS = 0.2
 BLOCK = 1 << 20
 """Ids of effects in a block."""
 
 
 _sleep = time.sleep
-
-
-def rest_after(hooks: int, seconds: float) -> float:
-    """For how long to wait after so many hooks that came together and took so long."""
-    return min(MAX_REST_SECONDS, RESTS * seconds) if hooks > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,38 +94,29 @@ class Owner:
     ) -> None:
         self._url = url
         self._member = member
-        self._payloads = payloads
         self._awaited = awaited
-        self.remembered = Remembered()
-        self._light = AllPassedOn()
-        self._taking = Taking(local)
-        self._ended_names = EndedNames()
-        self._tried = PerhapsTried()
-        self._deciding = Deciding(decide, self.remembered, self._light, self._tried)
-        self.depth = 0
-        """The number of effects that are not done."""
+        self._own = Ownership(member)
+        self._held = Holdings(self._own, decide, local, payloads)
+        self._taking = self._held.taking
+        self._commits = Committing(self._held, awaited)
         self._rest = 0.0
         """For so long it lets the next inputs come together."""
         self.working = False
         """Whether it is connected, and the last commit succeeded."""
         self._waiting: Hearing[_Queued] = Hearing(check="PostgreSQL")
         self._closed = False
-        self._own = Ownership(member)
         self._leaving: Set[int] = frozenset()
         """Shards that are given up just now: their inputs are left to the next owner."""
-        self._in_doubt: set[int] = set()
-        """Shards of the commit during which the connection was lost."""
         self._lost_at: BootTime | None = None
         self._said = ""
         """Why there is no connection, as the log says."""
-        self._on_commit: Callable[[Sequence[Committed]], None] = lambda _: None
+        self._on_commit: OnCommit = lambda _: None
         self._moves: Moves | None = None
-        self._telling = Telling()
         self._thread = threading.Thread(target=self._run, name="botkit-owner", daemon=True)
 
     # --- from any thread ---------------------------------------------------------------------------------------------
 
-    def start(self, on_commit: Callable[[Sequence[Committed]], None], moves: Moves | None) -> None:
+    def start(self, on_commit: OnCommit, moves: Moves | None) -> None:
         """See `interface.Ledger.start`."""
         self._on_commit, self._moves = on_commit, moves
         self._thread.start()
@@ -175,13 +152,23 @@ class Owner:
         self._waiting.ring()
 
     @property
+    def remembered(self) -> Remembered:
+        """The conversations of this process."""
+        return self._held.remembered
+
+    @property
+    def depth(self) -> int:
+        """The number of effects that are not done."""
+        return self._held.depth
+
+    @property
     def shards(self) -> Set[int]:
         """The shards of this process."""
         return self._own.shards
 
     def owns(self, conversation_id: ConversationId) -> bool:
         """Whether the conversation is this process'."""
-        return shard_of(conversation_id) in self._own.shards
+        return self._held.owns(conversation_id)
 
     def may_act(self) -> bool:
         """Whether no other process can own the shards by now."""
@@ -189,7 +176,7 @@ class Owner:
 
     def healthy(self) -> bool:
         """Whether commits succeed."""
-        return self._thread.is_alive() and self.working and self._telling.works
+        return self._thread.is_alive() and self.working and self._commits.works
 
     def leave_in_doubt(self, effects: Mapping[int, ConversationId] | None) -> None:
         """See `interface.Ledger.leave_in_doubt`."""
@@ -235,7 +222,7 @@ class Owner:
             self._waiting.listening(connection, hears),
         ):
             (block,) = connection.execute(SQL["block"]).fetchone() or (0,)
-            self._deciding.ids = itertools.count(block * BLOCK * 2 + 1, 2)
+            self._held.deciding.ids = itertools.count(block * BLOCK * 2 + 1, 2)
             self._connected(connection)
             next_turn, next_look = 0.0, 0.0
             while True:
@@ -262,11 +249,12 @@ class Owner:
         """Commit what has come; the number of inputs of the relay among it. Each of them is told of its outcome in any case."""
         began = time.monotonic()
         if self._taking.has_to_look:
-            self._taking.find_missed(connection, self._active, self._light.rows)
+            self._taking.find_missed(connection, self._active, self._held.passed_on.rows)
         queued = self._waiting.take(MAX_IN_BATCH, 0.0)
         try:
             hooks = self._from_doors(connection)
-            self._commit(connection, [*hooks, *self._from_relay(connection, queued)])
+            taken = [*hooks, *self._from_relay(connection, queued)]
+            self._commits.commit(connection, taken, self._active, self._on_commit)
         except Exception:
             for one in queued:
                 _refuse_for_now(one)
@@ -276,11 +264,11 @@ class Owner:
 
     def _connected(self, connection: Connection) -> None:
         """Carry on with the shards that nobody else has had meanwhile; their effects, streams and timers have stayed here."""
-        gone = self._own.connected(connection, in_doubt=self._in_doubt)
-        self._in_doubt.clear()
+        gone = self._own.connected(connection, in_doubt=self._commits.in_doubt)
+        self._commits.in_doubt.clear()
         self._lose(gone)
         self._own.go_on(connection)
-        self._recount(connection)
+        self._held.recount(connection)
         self._lost_at, self._said = None, ""
         self.look()
         self._awaited.look()
@@ -305,7 +293,7 @@ class Owner:
 
     def _lose(self, shards: Set[int]) -> None:
         """Forget shards that another process may have already."""
-        self._forget(shards)
+        self._held.forget(shards)
         if shards and self._moves is not None and not self._closed:
             stopped = self._moves.lose(lambda one: shard_of(one) in shards, orderly=False)
             with suppress(TimeoutError):
@@ -323,44 +311,13 @@ class Owner:
         for first in range(0, len(may_claim), MAX_CLAIMED):
             if self._closed:
                 break
-            effects += self._gain(
-                connection, self._own.claim(connection, may_claim[first : first + MAX_CLAIMED])
-            )
+            claimed = self._own.claim(connection, may_claim[first : first + MAX_CLAIMED])
+            effects += self._held.gain(connection, claimed, self._moves)
             self._own.ping(connection)
-        if self._ended_names:
-            self._ended_names.forget(connection, self._light.rows | self._taking.unreadable)
+        if self._held.ended_names:
+            self._held.ended_names.forget(connection, self._held.passed_on.rows | self._taking.unreadable)
         if owned := len(self._own.shards) - before:
             _log.info("shards_gained", shards=owned, effects=effects, owned=len(self._own.shards))
-
-    def _gain(self, connection: Connection, shards: Mapping[int, bool]) -> int:
-        """Take shards on; each with whether its last owner gave it up cleanly. The number of their effects."""
-        if not shards:
-            return 0
-        numbers = sorted(shards)
-        keep = partial(self._own.keep, connection)
-        gained = reading.of_shards(connection, numbers, keep)
-        for stored in gained.stored:
-            self.remembered.put(stored.conversation.id, stored)
-        self._deciding.live_before.update(
-            stored.conversation.id for stored in self.remembered.all() if stored.conversation.session
-        )
-        self._ended_names.gained(connection, numbers, self.remembered)
-        self._deciding.last_rank = max(self._deciding.last_rank, gained.last_rank)
-        self.depth += len(gained.items)
-        left_behind = {number for number, clean in shards.items() if not clean}
-        attempted = self._own.take_attempted(connection, numbers)
-        self._tried.were_attempted({item_id // 2 for item_id in attempted if not item_id % 2})
-        theirs = [item for item in gained.items if shard_of(item.conversation_id) in left_behind]
-        items = marked(gained.items, perhaps=may_have_been_sent(theirs), attempted=attempted)
-        if left_behind:
-            self._tried.may_be(reading.undecided(connection, sorted(left_behind)), behind=theirs)
-            keep()
-        self._own.add(numbers)
-        if self._moves is not None:
-            conversations = [stored.conversation for stored in gained.stored if stored.conversation.open]
-            self._moves.gain(items, conversations)
-        self._taking.gained(numbers)
-        return len(gained.items)
 
     def _leave(self, connection: Connection, shards: set[int], *, told: bool) -> None:
         """Give up shards: first the relay stops working on them, then the locks are released."""
@@ -376,35 +333,16 @@ class Owner:
                     self._own.ping(connection)
             except Exception:
                 # The relay has stopped working on them: the next connection must not carry on with them.
-                self._in_doubt |= shards
+                self._commits.in_doubt |= shards
                 raise
             finally:
                 self._leaving = frozenset()
             if not stopped.done():
                 self._own.leave_unclean(shards)
         self._own.release(connection, shards)
-        self._forget(shards)
-        self._recount(connection)
+        self._held.forget(shards)
+        self._held.recount(connection)
         _log.info("shards_left", shards=len(shards), owned=len(self._own.shards))
-
-    def _recount(self, connection: Connection) -> None:
-        """Count the effects of the shards that are left."""
-        if self._own.shards:
-            stored = reading.depth_of(connection, sorted(self._own.shards))
-            self.depth = stored + self._light.without_decision
-
-    def _forget(self, shards: Set[int]) -> None:
-        for stored in self.remembered.all():
-            one = stored.conversation.id
-            if shard_of(one) in shards:
-                self.remembered.put(one, None)
-                self._payloads.drop(one)
-                self._deciding.live_before.discard(one)
-        self._ended_names.lose(shards)
-        self._light.forget(lambda one: shard_of(one) in shards)
-        self._taking.forget(shards)
-        if not self._own.shards:
-            self.depth = 0
 
     @property
     def _active(self) -> Set[int]:
@@ -428,84 +366,15 @@ class Owner:
 
     def _sweep(self, connection: Connection, sweep: _Sweep) -> None:
         try:
-            ended = reading.ended_before(connection, sorted(self._own.shards), sweep.before)
-            ended = [one for one in ended if not self._light.any_of(one)]
-            if ended:
-                connection.execute(SQL["delete_conversations"], columns_of([key_of(one) for one in ended]))
+            deleted = self._commits.sweep(connection, sweep.before)
         except LOST:
             sweep.done.set_exception(LedgerError("the store could not be swept; check PostgreSQL"))
             raise
-        for one in ended:
-            self.remembered.put(one, None)
-            self._payloads.drop(one)
-        sweep.done.set_result(len(ended))
+        sweep.done.set_result(deleted)
 
     def _from_doors(self, connection: Connection) -> Sequence[Taken]:
         """The next inputs that doors have written down."""
-        return self._taking.next(connection, self._active, self._light.rows, at_most=MAX_IN_BATCH)
-
-    # --- a commit ----------------------------------------------------------------------------------------------------------
-
-    def _commit(self, connection: Connection, taken: Sequence[Taken]) -> None:
-        if not taken:
-            return
-        wanted = [one for _, one in in_order([(one.input, one) for one in taken])]
-        try:
-            self._commit_together(connection, wanted)
-        except INPUTS_FAULT as error:
-            # One input cannot be stored and must not fail the others.
-            connection.rollback()
-            _log.error("commit_not_writable", inputs=len(wanted), error=where(error))
-            for one in wanted:
-                self._commit_alone(connection, one)
-
-    def _commit_alone(self, connection: Connection, one: Taken) -> None:
-        try:
-            self._commit_together(connection, [one])
-        except INPUTS_FAULT as error:
-            connection.rollback()
-            if one.receipt is not None:
-                one.receipt.settle(error)
-            if one.row is not None:
-                connection.execute(SQL["fail_inputs"], ([one.row],))
-
-    def _commit_together(self, connection: Connection, wanted: Sequence[Taken]) -> None:
-        keys = [unique_key(one.input) if one.row is None else "" for one in wanted]
-        decided = self._deciding.together(wanted, keys, {}, self._active)
-        try:
-            try:
-                # Keys are rarely repeated: storing them tells.
-                deleted = writing.write(connection, decided.batch, decided.rows)
-            except KeysSeen:
-                seen = connection.execute(SQL["seen_keys"], ([key for key in keys if key],)).fetchall()
-                decided = self._deciding.together(wanted, keys, dict(seen), self._active)
-                deleted = writing.write(connection, decided.batch, decided.rows)
-        except INPUTS_FAULT:
-            raise
-        except LOST:
-            self._in_doubt |= {
-                shard_of(target) for one in wanted for target in decided.batch.targets(one.input)
-            }
-            for one in wanted:
-                if one.receipt is not None:
-                    one.receipt.settle(LedgerError("the store did not commit; check PostgreSQL"))
-            raise
-        self._apply(decided, deleted)
-        self._tell(decided)
-
-    def _apply(self, decided: Decided, deleted: int) -> None:
-        """The transaction is durable: update the memory."""
-        self._deciding.apply(decided)
-        self._ended_names.changed(named=decided.rows.named, forgotten=decided.rows.forgotten)
-        for conversation_id, (hook, _) in decided.batch.payloads.items():
-            self._payloads.put(conversation_id, hook)
-        self.depth += len(decided.batch.outbox) + len(decided.passed_on) - deleted
-
-    def _tell(self, decided: Decided) -> None:
-        outcomes = [(one.input, one.receipt, outcome) for one, outcome in decided.outcomes]
-        self._telling.tell(outcomes, self._on_commit)
-        if decided.rows.answered:
-            self._awaited.answered([(row, refused) for row, refused, _ in decided.rows.answered])
+        return self._taking.next(connection, self._active, self._held.passed_on.rows, at_most=MAX_IN_BATCH)
 
 
 def _refuse(one: _Queued) -> None:
