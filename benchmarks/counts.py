@@ -52,7 +52,7 @@ BOUNDS: Mapping[str, Counts] = {
         "calls to Salesforce": 6,
     },
     "agent's message": {
-        "commits": 2,
+        "commits": 1.5,
         "inputs": 2.1,
         "tasks": 0.6,
         "turns": 15,
