@@ -18,9 +18,11 @@ class Service:
     def __init__(self, back: Relayed) -> None:
         self.back = back
         self.seen: list[int] = []
+        self.callers: set[object] = set()
 
     async def receive(self, request: web.Request) -> web.Response:
         self.seen.append(json.loads(await request.read())["requestId"])
+        self.callers.add(request.transport)
         self.back(b"", b"")
         await asyncio.sleep(0.01)
         return web.json_response({})
@@ -42,7 +44,12 @@ FIRST = 1_501_244_150_000
 
 
 async def post(
-    service: Service, port: int, numbers: itertools.count[int], *, seconds: float
+    service: Service,
+    port: int,
+    numbers: itertools.count[int],
+    *,
+    seconds: float,
+    connections: int = CONNECTIONS,
 ) -> dict[str, object]:
     messages = Messages(
         numbers, port=port, sink_port=9, path="/hook", bot_id="st-1", client_id="cs-1", secret="s" * 32
@@ -51,7 +58,7 @@ async def post(
         messages,
         service.back,
         ports=[port],
-        connections=CONNECTIONS,
+        connections=connections,
         seconds=seconds,
         warm_up_seconds=0,
         relayed=True,
@@ -71,3 +78,9 @@ async def test_no_hook_is_posted_twice_by_several_jobs(service: tuple[Service, i
     numbers = itertools.count(FIRST)
     results = [await post(one, port, numbers, seconds=0.05) for _ in range(2)]
     assert len(set(one.seen)) == len(one.seen) == sum(int(str(result["relayed"])) for result in results)
+
+
+async def test_there_are_as_many_connections_as_asked_for(service: tuple[Service, int]) -> None:
+    one, port = service
+    await post(one, port, itertools.count(FIRST), seconds=0.05, connections=5)
+    assert len(one.callers) == 5

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.rows import Aim, Row
+from benchmarks.rows import Aim, Row, rows
 from benchmarks.table import markdown
 
 MACHINE = {
@@ -39,3 +39,13 @@ def test_an_aim_is_a_multiple_of_its_reference_in_the_same_run(value: float, met
 
 def test_an_aim_whose_reference_was_not_measured_is_neither_met_nor_missed() -> None:
     assert Row("hooks", 1000, "/s", aim=Aim(2.5, "Node", at_least=True)).met is None
+
+
+def test_three_processes_are_shown_with_as_many_connections_together_and_with_as_many_each() -> None:
+    measured = {"through_per_second": 4_000.0, "cpu_us_per_hook": 120.0, "server_cpu_us_per_hook": 80.0}
+    results = {"hooks-three": measured, "hooks-three-full": measured, "hooks-sqlite": measured}
+    shown = [(row.what, row.sqlite) for row in rows(results) if row.unit == "/s"]
+    assert shown == [
+        ("hooks relayed by three processes on PostgreSQL", 4_000.0),
+        ("hooks relayed by three processes with 32 connections each", 4_000.0),
+    ]

@@ -1,4 +1,4 @@
-"""Listens for notifications of new inputs and of awaited outcomes. They are hints: after a gap, the rows are searched."""
+"""Listens for notifications of awaited outcomes, where there is no owner. They are hints: after a gap, the rows are searched."""
 
 from __future__ import annotations
 

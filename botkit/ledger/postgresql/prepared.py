@@ -1,7 +1,7 @@
 """Statements that are executed for every hook, by libpq directly.
 
 psycopg looks at every parameter and every column anew to find their types. Here the types stand in the statement: reading a hook
-takes 25 µs of processor time instead of 105.
+takes 40 µs of processor time instead of 105.
 """
 
 from __future__ import annotations
