@@ -97,7 +97,8 @@ def written(connection: sqlite3.Connection, remembered: Remembered, after: Conve
     connection.execute("COMMIT")
     batch.apply()
     connection.set_trace_callback(None)
-    (statement,) = [one for one in ran if " conversations " in one]
+    # SQLite tells a statement again for each one of its triggers.
+    (statement,) = {one for one in ran if " conversations " in one}
     return statement.split()[0]
 
 
