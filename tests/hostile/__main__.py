@@ -23,14 +23,16 @@ import msgspec
 
 from tests.hostile import crash_points
 from tests.hostile.defects import DEFECTS, found
-from tests.hostile.faults import FAULTS
+from tests.hostile.faults import FAULTS, WITHOUT_PROXIES
 from tests.hostile.findings import Amounts
-from tests.hostile.house import StoreName, open_house
+from tests.hostile.house import FIRST, House, StoreName, open_house
 from tests.hostile.members import GIVE_UP_SECONDS
 from tests.hostile.playing import play
+from tests.hostile.scale import scale_of
 from tests.hostile.table import Row, show
 
 QUIET_SECONDS = 60.0
+REST_SECONDS = 5.0
 _MEMORY = Path("/dev/shm")
 
 
@@ -95,7 +97,9 @@ async def _faults(store: StoreName, chosen: argparse.Namespace) -> Sequence[Row]
     wanted = [
         name
         for name in FAULTS[store]
-        if name not in chosen.without and (not chosen.faults or name in chosen.faults)
+        if name not in chosen.without
+        and (not chosen.faults or name in chosen.faults)
+        and (scale_of(chosen.conversations).has_proxies or name in WITHOUT_PROXIES)
     ]
     amounts = Amounts(chosen.kills, chosen.restarts, chosen.times, chosen.seconds, chosen.outage)
     rows: list[Row] = []
@@ -110,6 +114,7 @@ async def _faults(store: StoreName, chosen: argparse.Namespace) -> Sequence[Row]
             chance=random.Random(chosen.seed),
             give_up_seconds=max(GIVE_UP_SECONDS, 2 * int(chosen.outage)),
         ) as house:
+            await _tell_memory(house)
             for name in wanted[len(rows) :]:
                 began = time.monotonic()
                 try:
@@ -126,6 +131,19 @@ async def _faults(store: StoreName, chosen: argparse.Namespace) -> Sequence[Row]
                 finally:
                     _tell(rows[-1], time.monotonic() - began)
     return rows
+
+
+async def _tell_memory(house: House) -> None:
+    """Say what the conversations cost, when the processes have come to rest."""
+    await asyncio.sleep(REST_SECONDS)
+    before, after = house.bytes_before, house.resident_bytes()
+    open_ones = sum(house.crowd.is_helped(one) for one in house.crowd.people)
+    each = (after - before) / max(1, open_ones - FIRST)
+    print(
+        f"{house.store}: {before / 2**20:.0f} MB with {FIRST} conversations, {after / 2**20:.0f} MB with {open_ones:,}: "
+        f"{each / 1024:.1f} KB each",
+        flush=True,
+    )
 
 
 def _tell(row: Row, seconds: float) -> None:

@@ -12,6 +12,7 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from aiohttp import web
@@ -28,7 +29,6 @@ from tests.hostile.platform import Answer, listening, refusal
 
 Attempt = tuple[float, str, str]
 """Epoch seconds, the name of the member, and what was attempted."""
-PING_SECONDS = 3.0
 _USER = re.compile(r"u-00000000-0000-5000-8000-(\d{12})")
 _QUOTED = "This did not reach the agent:\n"
 
@@ -44,9 +44,13 @@ def email_of(number: int) -> str:
 
 
 class Clouds:
-    """The XO platform, which shows what it gets, and MIAW, whose agents accept at once."""
+    """The XO platform, which shows what it gets, and MIAW, whose agents accept at once.
 
-    def __init__(self) -> None:
+    Args:
+        ping_seconds: between two pings on an event stream.
+    """
+
+    def __init__(self, *, ping_seconds: float) -> None:
         self.platform = FarSide()
         self.salesforce = FarSide()
         self.shown: defaultdict[int, list[str]] = defaultdict(list)
@@ -66,7 +70,7 @@ class Clouds:
         self.desk = HostileDesk(
             wire=None,
             bus=None,
-            settings=SalesforceSandboxSettings(auto_accept=True, ping_seconds=PING_SECONDS),
+            settings=SalesforceSandboxSettings(auto_accept=True, ping_seconds=ping_seconds),
         )
         self._history: defaultdict[int, list[dict[str, object]]] = defaultdict(list)
         """The platform's record of each user's messages, oldest first."""
@@ -276,9 +280,8 @@ class Clouds:
 
     def _find_users(self) -> None:
         """Note whose the conversations are that were opened meanwhile."""
-        if len(self._user_of) == len(self.desk.conversations):
-            return
-        for one in list(self.desk.conversations.values())[len(self._user_of) :]:
+        new = len(self.desk.conversations) - len(self._user_of)
+        for one in reversed(list(islice(reversed(self.desk.conversations.values()), new))):
             number = int(one.attributes["_email"].partition("@")[0])
             self._user_of[one.id] = number
             self._conversations_of[number].append(one.id)

@@ -24,7 +24,6 @@ from tests.hostile.members import BOT_ID, Member
 AT_ONCE = 32
 """Hand-offs that begin at the same time."""
 HOOK_SECONDS = 15.0
-OPEN_SECONDS = 300.0
 RUN = 3
 """So many messages one after the other, without a pause, are a run."""
 RUN_SHARE = 0.25
@@ -59,6 +58,7 @@ class Crowd:
         count: of the users.
         per_second: how many users send a message each second; an agent answers each.
         chance: decides who, when and where.
+        open_seconds: until everybody must have an agent.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Crowd:
         count: int,
         per_second: float,
         chance: random.Random,
+        open_seconds: float,
     ) -> None:
         self.people = [Person(number, with_agent=number % 3 > 0) for number in range(count)]
         self.repeated_hooks = 0.0
@@ -82,6 +83,7 @@ class Crowd:
         self._session = session
         self._pause_seconds = count / per_second
         self._chance = chance
+        self._open_seconds = open_seconds
         self._tokens = {member.name: member.token() for member in members}
         self._payloads = Payloads(bot=BOT_ID, origin=origin, first_request_id=int(time.time() * 1000))
         self._number = 0
@@ -92,9 +94,9 @@ class Crowd:
         await self.arrive_again()
         self._clouds.forget()
 
-    async def arrive_again(self) -> None:
-        """The same, and keep the histories."""
-        alone = [one for one in self.people if one.with_agent and not self.is_helped(one)]
+    async def arrive_again(self, at_most: int | None = None) -> None:
+        """The same, and keep the histories; with `at_most`, only for so many."""
+        alone = [one for one in self.people if one.with_agent and not self.is_helped(one)][:at_most]
         waiting = iter(alone)
 
         async def hand_over() -> None:
@@ -104,8 +106,8 @@ class Crowd:
                 await self._post("on_agent_transfer", body, self._members)
 
         await asyncio.gather(*(hand_over() for _ in range(AT_ONCE)))
-        took = await self.until_listened_to([one.number for one in alone], OPEN_SECONDS)
-        if took >= OPEN_SECONDS:
+        took = await self.until_listened_to([one.number for one in alone], self._open_seconds)
+        if took >= self._open_seconds:
             raise RuntimeError("not everybody has got an agent")
         for one in self.people:
             one.leaving = False

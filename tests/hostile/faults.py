@@ -16,6 +16,8 @@ _PROCESSES: dict[str, Fault] = {
     "SIGTERM": process_faults.stops,
     "SIGSTOP": process_faults.frozen,
 }
+WITHOUT_PROXIES = frozenset(_PROCESSES)
+"""The faults that need no proxies on the links, and so can strike thousands of conversations."""
 _LINKS: dict[str, Fault] = {
     **{f"link of hooks {kind}": of_link("hooks", kind) for kind in KINDS},
     **{f"link to the platform {kind}": of_link("platform", kind) for kind in KINDS},

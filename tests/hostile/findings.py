@@ -39,6 +39,8 @@ class Findings:
     """Faults of processes and stores."""
     recoveries: list[float] = field(default_factory=list)
     """Seconds from the end of a fault to the next effect of a conversation that it struck."""
+    streams: list[float] = field(default_factory=list)
+    """Seconds until all event streams that a fault had ended were open again."""
     woken: list[Term] = field(default_factory=list)
     """When members that had stood still went on."""
     ends_expected: bool = False

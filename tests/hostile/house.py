@@ -1,6 +1,6 @@
 """A house: processes on one store between both emulated sides, with everybody's conversation open.
 
-With SQLite it has one process, with PostgreSQL three. Each link goes through a proxy.
+With SQLite it has one process, with PostgreSQL three. Each link goes through a proxy, unless there are thousands of users.
 """
 
 from __future__ import annotations
@@ -16,17 +16,21 @@ from typing import Literal
 
 import aiohttp
 
+from benchmarks.machine import rss_bytes
 from botkit.ledger.postgresql.shards import SHARDS
 from tests.faults.proxy import Proxy, running_proxy
 from tests.hostile.clouds import Clouds
 from tests.hostile.crowd import HOOK_SECONDS, Crowd, Person
 from tests.hostile.members import GIVE_UP_SECONDS, Member
 from tests.hostile.owners import Owners, shard_of_user
+from tests.hostile.scale import scale_of
 from tests.postgresql import Server
 
 StoreName = Literal["SQLite", "PostgreSQL"]
 NAMES = ("one", "two", "three")
 SETTLE_SECONDS = 90.0
+FIRST = 50
+"""So many are handed over before the others."""
 
 
 @dataclass
@@ -48,6 +52,8 @@ class House:
     """Of PostgreSQL, one for each member."""
     server: Server | None = None
     owners: Owners | None = None
+    bytes_before: int = 0
+    """Resident memory of all processes when only `FIRST` had an agent: what their conversations load stays for all."""
     _links: list[Proxy] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,6 +100,10 @@ class House:
         """What all processes have counted so far."""
         return sum([await member.possible_duplicates(self.session) for member in self.members])
 
+    def resident_bytes(self) -> int:
+        """Resident memory of all processes."""
+        return sum(rss_bytes(one.process.pid) for one in self.members if one.process is not None)
+
     def calm(self) -> None:
         """End every fault of the far sides, the links, the clock and the store's file."""
         self.clouds.calm()
@@ -127,9 +137,10 @@ async def open_house(
         give_up_seconds: how long a call is repeated that fails; longer than any outage.
         patches: what is changed in the processes, beside clock and store, which the faults need.
     """
+    scale = scale_of(conversations)
     names = NAMES if store == "PostgreSQL" else NAMES[:1]
     async with AsyncExitStack() as stack:
-        clouds = Clouds()
+        clouds = Clouds(ping_seconds=scale.ping_seconds)
         await clouds.start(names)
         stack.push_async_callback(clouds.close)
         server = Server() if store == "PostgreSQL" else None
@@ -149,10 +160,12 @@ async def open_house(
             Member(
                 name,
                 folder,
-                store="" if server is None else _through(server, store_links[number]),
-                system=clouds.system(salesforce_links[number].url),
+                store=_store_of(server, store_links[number] if scale.has_proxies else None) if server else "",
+                system=clouds.system(
+                    salesforce_links[number].url if scale.has_proxies else clouds.salesforce_urls[name]
+                ),
                 give_up_seconds=give_up_seconds,
-                patches=patches,
+                patches=[*scale.patches, *patches],
             )
             for number, name in enumerate(names)
         ]
@@ -176,10 +189,11 @@ async def open_house(
             clouds,
             members,
             session,
-            origin=platform_link.url,
+            origin=platform_link.url if scale.has_proxies else clouds.platform_url,
             count=conversations,
             per_second=per_second,
             chance=chance,
+            open_seconds=scale.open_seconds,
         )
         house = House(
             store,
@@ -196,9 +210,13 @@ async def open_house(
             owners,
         )
         await house.settled()
+        await crowd.arrive_again(at_most=FIRST)
+        house.bytes_before = house.resident_bytes()
         await crowd.arrive()
         yield house
 
 
-def _through(server: Server, link: Proxy) -> str:
+def _store_of(server: Server, link: Proxy | None) -> str:
+    if link is None:
+        return server.url
     return server.url.replace(f":{server.port}/", f":{link.url.rpartition(':')[2]}/")

@@ -74,7 +74,7 @@ class Member:
         self.folder = self._configuration.parent
         path = self.folder / "controls"
         self.controls = Controls(path)
-        self._patches = [f"stepped-clock={path}", f"chosen-crash={path}", "short-silence", *patches]
+        self._patches = [f"stepped-clock={path}", f"chosen-crash={path}", *patches]
         self._log = self.folder / "serve.log"
 
     @property
@@ -105,7 +105,7 @@ class Member:
                 async with session.get(f"{self.url}/readyz") as response:
                     if response.ok:
                         return
-            except aiohttp.ClientError:
+            except (aiohttp.ClientError, TimeoutError):
                 pass
             if time.monotonic() > deadline:
                 raise RuntimeError(f"{self.name} is not ready: {self.last_words()}")
@@ -168,6 +168,8 @@ def _run(configuration: Path, port: int, log: IO[bytes], patches: Sequence[str])
     command = [sys.executable, "-m", "tests.hostile.patches", "serve"]
     command += ["--config", str(configuration), "--port", str(port)]
     environment = os.environ | {"BOTKIT_TEST_PATCHES": " ".join(patches)}
+    # As an installed package, it is compiled once: a process that is killed must not compile everything again.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
     )

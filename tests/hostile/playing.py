@@ -80,6 +80,8 @@ async def play(house: House, name: str, fault: Fault, amounts: Amounts, *, quiet
         len(repeated),
         counted,
         found.worst,
+        found.median,
+        max(found.streams, default=0.0),
         broken,
     )
 

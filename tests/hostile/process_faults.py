@@ -27,7 +27,6 @@ TAKEN_OVER_SECONDS = 8.0
 
 async def kills(house: House, found: Findings, amounts: Amounts) -> None:
     """kill -9 of one member after the other; each is started again at once."""
-    streams: list[float] = []
     for _ in range(amounts.kills):
         await house.settled()
         await asyncio.sleep(house.chance.uniform(0.0, 2.0))
@@ -41,10 +40,10 @@ async def kills(house: House, found: Findings, amounts: Amounts) -> None:
             heard(house, found, orphans, since),
             house.crowd.until_listened_to(with_agents, 2 * STREAMS_SECONDS),
         )
-        streams.append(took)
+        found.streams.append(took)
         await victim.ready(house.session)
     found.within("a conversation's next effect", found.recoveries, WORST_SECONDS)
-    found.within("the streams", streams, STREAMS_SECONDS)
+    found.within("the streams", found.streams, STREAMS_SECONDS)
 
 
 async def crashes(house: House, found: Findings, amounts: Amounts) -> None:
