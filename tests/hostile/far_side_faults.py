@@ -10,8 +10,8 @@ from tests.hostile.crowd import Person
 from tests.hostile.desk import Disorder
 from tests.hostile.findings import HEARD_SECONDS, Amounts, Findings, some_heard, wait_for
 from tests.hostile.house import House
-from tests.hostile.members import CALL_SECONDS
 from tests.hostile.misdeeds import Misdeed, always, sometimes
+from tests.hostile.scale import CALL_SECONDS
 
 Fault = Callable[[House, Findings, Amounts], Awaitable[None]]
 SHARE_OF_CALLS = 0.3

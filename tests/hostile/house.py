@@ -165,6 +165,7 @@ async def open_house(
                     salesforce_links[number].url if scale.has_proxies else clouds.salesforce_urls[name]
                 ),
                 give_up_seconds=give_up_seconds,
+                call_seconds=scale.call_seconds,
                 patches=[*scale.patches, *patches],
             )
             for number, name in enumerate(names)

@@ -19,13 +19,12 @@ import jwt
 from botkit.testing.serving import free_ports
 from tests.faults.services import metric
 from tests.hostile.controls import Controls
+from tests.hostile.scale import CALL_SECONDS
 
 BOT_ID = "st-11111111-2222-5333-8444-555555555555"
 SECRET = "a secret of the cluster, at least thirty-two bytes long"
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
-CALL_SECONDS = 5
-"""The time limit of a call: a black hole is noticed after it."""
 GIVE_UP_SECONDS = 300
 """The product's default."""
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +40,7 @@ class Member:
         store: the store's URL; empty for a file in its folder.
         system: the section of the agent system.
         give_up_seconds: how long a call is repeated that fails.
+        call_seconds: the time limit of a call.
         patches: what is changed in the program beside clock and crashes, see `patches`.
     """
 
@@ -52,6 +52,7 @@ class Member:
         store: str,
         system: Mapping[str, object],
         give_up_seconds: int = GIVE_UP_SECONDS,
+        call_seconds: int = CALL_SECONDS,
         patches: Sequence[str] = (),
     ) -> None:
         self.name = name
@@ -70,7 +71,9 @@ class Member:
         """What its former processes had counted."""
         self._seen = 0.0
         """What its newest process had counted when it was last asked."""
-        self._configuration = _configure(folder / name, self.client_id, store, system, give_up_seconds)
+        self._configuration = _configure(
+            folder / name, self.client_id, store, system, give_up_seconds, call_seconds
+        )
         self.folder = self._configuration.parent
         path = self.folder / "controls"
         self.controls = Controls(path)
@@ -176,7 +179,12 @@ def _run(configuration: Path, port: int, log: IO[bytes], patches: Sequence[str])
 
 
 def _configure(
-    folder: Path, client_id: str, store: str, system: Mapping[str, object], give_up_seconds: int
+    folder: Path,
+    client_id: str,
+    store: str,
+    system: Mapping[str, object],
+    give_up_seconds: int,
+    call_seconds: int,
 ) -> Path:
     bot = {
         "version": 1,
@@ -185,11 +193,11 @@ def _configure(
             "client_id": client_id,
             "client_secret": SECRET,
             "callback_hosts": ["127.0.0.1"],
-            "timeout": f"{CALL_SECONDS}s",
+            "timeout": f"{call_seconds}s",
         },
         "agents": {
             "default": "salesforce",
-            "systems": {"salesforce": {**system, "timeout": f"{CALL_SECONDS}s"}},
+            "systems": {"salesforce": {**system, "timeout": f"{call_seconds}s"}},
         },
         # What waits for its next attempt does not make a row long.
         "delivery": {"give_up_after": f"{give_up_seconds}s", "slowest_retry": "5s"},

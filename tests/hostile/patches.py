@@ -33,12 +33,14 @@ from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.door import Door
 from botkit.ledger.postgresql.ownership import Ownership
 from botkit.ledger.sqlite import SqliteLedger, committing, forks
+from botkit.relay.inbound import stream
 from botkit.relay.outbound.lanes import Lanes
 from tests.hostile.controls import Controls, Point
 
 ENVIRONMENT = "BOTKIT_TEST_PATCHES"
 LATE_SECONDS = 0.5
 SILENCE_SECONDS = 12.0
+HEADERS_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
 _WRITES = ("BEGIN IMMEDIATE", "COMMIT", "INSERT", "UPDATE", "DELETE")
 
@@ -108,6 +110,11 @@ def short_silence(_: str) -> None:
     system.SILENCE_SECONDS = SILENCE_SECONDS
 
 
+def patient_streams(_: str) -> None:
+    """Streams whose headers are late are not taken for held back: the emulated sides are one process, and may be slow."""
+    stream.HEADERS_SECONDS = HEADERS_SECONDS
+
+
 # --- defects ------------------------------------------------------------------------------------------------------------
 
 
@@ -166,6 +173,7 @@ PATCHES: dict[str, Callable[[str], None]] = {
     "stepped-clock": stepped_clock,
     "chosen-crash": chosen_crash,
     "short-silence": short_silence,
+    "patient-streams": patient_streams,
     "late-commit": late_commit,
     "overtaking-lane": overtaking_lane,
     "forgotten-key": forgotten_key,
