@@ -11,6 +11,7 @@ from botkit.errors import CallRefused, RateLimited, ServerTrouble
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import CallUser, PassToBot, SendToUser
 from botkit.handoff.events import Content
+from botkit.ledger.interface import HookBody
 from botkit.relay.leaving import everything
 from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
@@ -124,6 +125,24 @@ async def test_the_next_message_does_not_overtake_one_that_is_parked_as_the_user
     await settle()
     writes(world, after=IDLE)
     gate.set()
+    await async_until(lambda: not world.ledger.rows)
+    assert said(world) == ["one", "one", "two"]
+
+
+async def test_a_message_whose_payload_is_read_as_the_user_writes_comes_after_parked_ones(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await park(world, "one")
+    world.ledger.at_hand = False
+    newest = world.engine._payloads.newest
+
+    async def written_meanwhile(conversation_id: ConversationId) -> HookBody | None:
+        monkeypatch.setattr(world.engine._payloads, "newest", newest)
+        writes(world, after=IDLE)
+        return await newest(conversation_id)
+
+    monkeypatch.setattr(world.engine._payloads, "newest", written_meanwhile)
+    says(world, "two")
     await async_until(lambda: not world.ledger.rows)
     assert said(world) == ["one", "one", "two"]
 

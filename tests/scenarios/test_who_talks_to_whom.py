@@ -364,5 +364,6 @@ DROP TABLE story;
 DROP TABLE inputs;
 DROP TABLE failed_inputs;
 DROP TABLE answers;
+DROP TABLE live_names;
 UPDATE meta SET value = '3' WHERE name = 'schema_version'
 """

@@ -229,6 +229,13 @@ class Delivery:
             for progress in self._parked.values()
         )
 
+    def _overtakes(self, item: OutboxItem, payload: int) -> bool:
+        """Whether parked items of this conversation are about to be delivered, with the payload that this one would be."""
+        return item.id not in self._parked and any(
+            progress.conversation_id == item.conversation_id and progress.rejected_payload != payload
+            for progress in self._parked.values()
+        )
+
     async def _go_on(self, item: OutboxItem, progress: Progress) -> None:
         """Continue after a failed attempt."""
         if progress.fatal is not None:
@@ -305,6 +312,9 @@ class Delivery:
                 event = await self._attempt(item, progress)
         except LedgerClosed:
             raise
+        except ParkItem:
+            self._in_doubt.pop(item.id, None)
+            raise
         except (Exception, asyncio.CancelledError) as error:
             if is_cancelled():  # No other attempt follows, even if this one raised something else.
                 raise asyncio.CancelledError from error
@@ -336,6 +346,9 @@ class Delivery:
             if isinstance(item.effect, _NEEDS_PAYLOAD):
                 hook = await self.payloads.newest(item.conversation_id)
                 progress.payload = hash(hook)
+                if is_job_message(item.effect) and self._overtakes(item, progress.payload):
+                    self._parked[item.id] = progress
+                    raise ParkItem
         await self._until_it_may_act(item)
         if not is_seen_through(item.effect):
             return await self.performer.perform(item, hook, patience=patience)
