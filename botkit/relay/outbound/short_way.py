@@ -15,9 +15,8 @@ import heapq
 import itertools
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from botkit.boottime import BootTime
 from botkit.errors import CallError, LedgerClosed
@@ -26,9 +25,10 @@ from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.leaving import Leaves
-from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN, CircuitBreaker
+from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN
 from botkit.relay.outbound.delivery import MAY_ACT_SECONDS, Delivery
 from botkit.relay.outbound.lane import Lane
+from botkit.relay.outbound.remote import Remote, Repetition
 from botkit.relay.outbound.retry_policy import tried_once
 from botkit.relay.outbound.settling import Settling
 
@@ -69,44 +69,6 @@ class LanesOf(Protocol):
         """The head has to wait: drop its hook if memory is short of room for hooks."""
 
 
-class _Repetition(NamedTuple):
-    """The next attempt of a lane."""
-
-    at: BootTime
-    number: int
-    """Unique; of two that are due at the same time, the older one goes first."""
-    lane: Lane
-    fixed: bool
-    """The remote has asked for this time."""
-
-
-@dataclass(slots=True, eq=False)
-class _Remote:
-    """The lanes that wait for one remote, in order: those of `ready` come before those of `unread`."""
-
-    breaker: CircuitBreaker
-    calling: int = 0
-    """Attempts in progress."""
-    ready: deque[Lane] = field(default_factory=deque)
-    unread: deque[Lane] = field(default_factory=deque)
-    """Lanes whose hooks may have to be read first."""
-    in_doubt: deque[Lane] = field(default_factory=deque)
-    """Lanes whose head may have been carried out: it needs a task, and these are few at a time."""
-    in_tasks: set[Lane] = field(default_factory=set)
-    """Those that have one."""
-    due: list[_Repetition] = field(default_factory=list)
-    """A heap of the lanes whose attempt failed."""
-    failures: int = 0
-    """Attempts in a row that failed and are repeated."""
-    probing: asyncio.Task[None] | None = None
-    reading: asyncio.Task[None] | None = None
-    repeating: asyncio.Task[None] | None = None
-
-    def tasks(self) -> set[asyncio.Task[None]]:
-        """The tasks in progress."""
-        return {task for task in (self.probing, self.reading, self.repeating) if task is not None}
-
-
 class ShortWay:
     """Carries out the effects on the platform. Lives on one loop."""
 
@@ -115,7 +77,7 @@ class ShortWay:
         self._lanes = lanes
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._remotes: dict[str, _Remote] = {}
+        self._remotes: dict[str, Remote] = {}
         """By bot: the platform of each."""
         self._settling: Settling[Lane] = Settling(
             delivery.ledger,
@@ -161,11 +123,11 @@ class ShortWay:
             cancel()
             self._remote_of(lane.head).calling -= 1
 
-    def _remote_of(self, item: OutboxItem) -> _Remote:
+    def _remote_of(self, item: OutboxItem) -> Remote:
         bot_id = item.conversation_id.bot_id
         remote = self._remotes.get(bot_id)
         if remote is None:
-            remote = self._remotes[bot_id] = _Remote(self._delivery.breaker_of(item))
+            remote = self._remotes[bot_id] = Remote(self._delivery.breaker_of(item))
         return remote
 
     def _start(self, lane: Lane) -> None:
@@ -183,14 +145,14 @@ class ShortWay:
 
     # --- attempts -------------------------------------------------------------------------------------------------
 
-    def _may_call(self, remote: _Remote) -> bool:
+    def _may_call(self, remote: Remote) -> bool:
         return (
             remote.calling < MAX_CALLING
             and self._delivery.may_act()
             and remote.breaker.may_try(self._clock.boottime())
         )
 
-    def _begin(self, remote: _Remote, lane: Lane) -> None:
+    def _begin(self, remote: Remote, lane: Lane) -> None:
         if lane.key[0] in self._delivery.leaving:
             self._lanes.left(lane)
             return
@@ -214,13 +176,13 @@ class ShortWay:
             lane.attempt = _nothing
             self._loop.call_soon(answered, error)
 
-    def _start_tasks(self, remote: _Remote) -> None:
+    def _start_tasks(self, remote: Remote) -> None:
         while remote.in_doubt and len(remote.in_tasks) < MAX_IN_TASKS:
             lane = remote.in_doubt.popleft()
             remote.in_tasks.add(lane)
             self._lanes.needs_task(lane)
 
-    def _answered(self, remote: _Remote, lane: Lane, error: Exception | None) -> None:
+    def _answered(self, remote: Remote, lane: Lane, error: Exception | None) -> None:
         remote.calling -= 1
         lane.attempt = None
         try:
@@ -235,7 +197,7 @@ class ShortWay:
         if remote.ready or remote.unread:
             self._advance(remote)
 
-    def _succeeded(self, remote: _Remote, lane: Lane) -> None:
+    def _succeeded(self, remote: Remote, lane: Lane) -> None:
         remote.breaker.reached()
         item, lane.attempt = lane.head, _nothing
         steps = self._delivery.steps_of_success(item, lane.progress)
@@ -247,7 +209,7 @@ class ShortWay:
         if remote.failures:
             self._recovered(remote)
 
-    def _failed(self, remote: _Remote, lane: Lane, error: Exception) -> None:
+    def _failed(self, remote: Remote, lane: Lane, error: Exception) -> None:
         progress = lane.progress_of_head()
         self._delivery.failing.attempt_failed(lane.head, progress, remote.breaker, error)
         if not progress.repeats:
@@ -281,7 +243,7 @@ class ShortWay:
 
     # --- lanes that wait ------------------------------------------------------------------------------------------
 
-    def _advance(self, remote: _Remote) -> None:
+    def _advance(self, remote: Remote) -> None:
         """Begin what may go out now."""
         ready = remote.ready
         while ready and remote.calling < MAX_CALLING:
@@ -297,7 +259,7 @@ class ShortWay:
                 break
         self._read_ahead(remote)
 
-    def _go(self, remote: _Remote, lane: Lane) -> bool:
+    def _go(self, remote: Remote, lane: Lane) -> bool:
         """Begin an attempt or give the head up; False if it has to wait."""
         if not self._delivery.may_act():
             return False
@@ -312,11 +274,11 @@ class ShortWay:
         self._begin(remote, lane)
         return True
 
-    def _probe(self, remote: _Remote) -> None:
+    def _probe(self, remote: Remote) -> None:
         if remote.probing is None:
             remote.probing = self._loop.create_task(self._probe_while_closed(remote))
 
-    async def _probe_while_closed(self, remote: _Remote) -> None:
+    async def _probe_while_closed(self, remote: Remote) -> None:
         """While the breaker is open or nothing may start at all, try the first lane after each pause."""
         try:
             while remote.ready and remote.calling < MAX_CALLING:
@@ -332,16 +294,16 @@ class ShortWay:
             remote.probing = None
         self._advance(remote)
 
-    def _repeat(self, remote: _Remote, lane: Lane, seconds: float, *, fixed: bool) -> None:
+    def _repeat(self, remote: Remote, lane: Lane, seconds: float, *, fixed: bool) -> None:
         at = BootTime(self._clock.boottime() + seconds)
-        next_one = _Repetition(at, next(self._numbers), lane, fixed)
+        next_one = Repetition(at, next(self._numbers), lane, fixed)
         heapq.heappush(remote.due, next_one)
         if remote.due[0] is next_one:  # It is due before what the task waits for.
             if remote.repeating is not None:
                 remote.repeating.cancel()
             remote.repeating = self._loop.create_task(self._start_what_is_due(remote))
 
-    async def _start_what_is_due(self, remote: _Remote) -> None:
+    async def _start_what_is_due(self, remote: Remote) -> None:
         while remote.due:
             left = remote.due[0].at - self._clock.boottime()
             if left > 0:
@@ -352,7 +314,7 @@ class ShortWay:
                 self.start(lane)
         remote.repeating = None
 
-    def _recovered(self, remote: _Remote) -> None:
+    def _recovered(self, remote: Remote) -> None:
         """An attempt succeeded. After several failures in a row, so will others: they need not wait any longer."""
         failures, remote.failures = remote.failures, 0
         if failures < FAILURES_UNTIL_OPEN:
@@ -366,11 +328,11 @@ class ShortWay:
 
     # --- hooks that are not in memory -----------------------------------------------------------------------------
 
-    def _read_ahead(self, remote: _Remote) -> None:
+    def _read_ahead(self, remote: Remote) -> None:
         if remote.reading is None and self._wants_hooks(remote):
             remote.reading = self._loop.create_task(self._read(remote))
 
-    async def _read(self, remote: _Remote) -> None:
+    async def _read(self, remote: Remote) -> None:
         try:
             while self._wants_hooks(remote):
                 unread = remote.unread
@@ -403,7 +365,7 @@ class ShortWay:
         finally:
             remote.reading = None
 
-    def _wants_hooks(self, remote: _Remote) -> bool:
+    def _wants_hooks(self, remote: Remote) -> bool:
         if not remote.unread or len(remote.ready) >= READ_AT_ONCE:
             return False
         return (
