@@ -303,7 +303,7 @@ async def test_the_list_of_a_quiet_conversation_is_read_ever_more_seldom(world: 
 async def test_lists_are_not_read_in_the_time_that_events_need(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stream_trust, "CHECKS_PER_SECOND", 2)
+    monkeypatch.setattr(stream_trust, "READS_PER_SECOND", 2)
     stream = await listening(world)
     before = reads(world)
     for number in range(1, 40):
@@ -312,8 +312,15 @@ async def test_lists_are_not_read_in_the_time_that_events_need(
     assert reads(world) == before
 
 
+def test_quiet_conversations_are_checked_seldom_unless_messages_have_been_missed() -> None:
+    trust = stream_trust.StreamTrust(bot_id=BOT, system=SYSTEM)
+    assert sum(trust.may_check(BootTime(0.0)) for _ in range(1000)) == 15
+    trust.missed(BootTime(1.0), "of a test")
+    assert sum(trust.may_check(BootTime(2.0)) for _ in range(1000)) == 250
+
+
 def test_checks_that_are_left_out_come_ever_more_seldom_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream_trust, "CHECKS_PER_SECOND", 0)
+    monkeypatch.setattr(stream_trust, "READS_PER_SECOND", 0)
     trust = stream_trust.StreamTrust(bot_id=BOT, system=SYSTEM)
     order = StreamOrder(trust, has_written=lambda _: False, chance=lambda: 0.5)
     order.arrived(BootTime(0.0), [said("e1", "e1")])

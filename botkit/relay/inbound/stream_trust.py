@@ -13,9 +13,11 @@ from botkit.observability.events import get_logger
 
 _log = get_logger("botkit.relay")
 
-CHECKS_PER_SECOND = 30
-"""Max checks in a second, less the batches of events that arrive in it, so that messages do not wait for checks."""
-CHECKS_PER_SECOND_IN_DOUBT = 250
+READS_PER_SECOND = 30
+"""Max reads in a second, of lists and of batches of events: messages do not wait for checks."""
+READS_PER_SECOND_IN_DOUBT = 250
+READS_OF_CHECK = 2
+"""What a check takes of these, unless messages have been missed: thousands of quiet conversations should cost little."""
 DOUBT_SECONDS = 600.0
 """How long the streams are not trusted after one has missed an event."""
 WASTED_READS = 500
@@ -31,7 +33,7 @@ class StreamTrust:
         self._system = system
         self._doubted_until = 0.0
         self._wasted: dict[str, int] = {}
-        self._checks_left = float(CHECKS_PER_SECOND)
+        self._reads_left = float(READS_PER_SECOND)
         self._counted_at = 0.0
 
     def is_lost(self, now: BootTime) -> bool:
@@ -54,18 +56,19 @@ class StreamTrust:
         self._wasted.clear()
 
     def arrived(self, now: BootTime) -> None:
-        """Events arrived on a stream: there is one check less to spend."""
-        self._checks_left = max(self._refilled(now) - 1, -float(CHECKS_PER_SECOND))
+        """Events arrived on a stream: there is one read less to spend."""
+        self._reads_left = max(self._refilled(now) - 1, -float(READS_PER_SECOND))
 
     def may_check(self, now: BootTime) -> bool:
-        """Whether a list may be read now without a doubt; True uses one read up."""
-        self._checks_left = self._refilled(now)
-        if self._checks_left < 1:
+        """Whether a list may be read now without a doubt; True uses its reads up."""
+        self._reads_left = self._refilled(now)
+        needed = 1 if self.is_lost(now) else READS_OF_CHECK
+        if self._reads_left < needed:
             return False
-        self._checks_left -= 1
+        self._reads_left -= needed
         return True
 
     def _refilled(self, now: BootTime) -> float:
-        rate = float(CHECKS_PER_SECOND_IN_DOUBT if self.is_lost(now) else CHECKS_PER_SECOND)
+        rate = float(READS_PER_SECOND_IN_DOUBT if self.is_lost(now) else READS_PER_SECOND)
         passed, self._counted_at = max(0.0, now - self._counted_at), now
-        return min(rate, self._checks_left + passed * rate)
+        return min(rate, self._reads_left + passed * rate)
