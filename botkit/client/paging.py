@@ -13,7 +13,7 @@ def every_message(page_after: Callable[[int], MessagePage]) -> Iterator[HistoryM
     """Every message, newest first. A message that a new one has moved to the next page is yielded once.
 
     Args:
-        page_after: gets the page behind so many of the newest messages.
+        page_after: gets the page that comes after the newest messages, of which it is told the number.
     """
     skip = 0
     pages: list[set[str]] = []

@@ -67,7 +67,7 @@ class Input(Record, frozen=True):
 
 InDoubt = Literal["", "perhaps", "attempted"]
 """Whether a former process may have carried an effect out: "perhaps" if it was killed and may have begun an attempt, "attempted"
-if it stopped in good order and an attempt had no answer yet."""
+if it was shut down while an attempt had no answer yet."""
 
 
 class OutboxItem(Record, frozen=True, eq=False):

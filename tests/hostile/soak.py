@@ -77,7 +77,9 @@ async def _soak(house: House, seconds: float) -> tuple[Sequence[Sample], int]:
         samples.append(_sample(house, passed))
         if len(samples) % _PER_LINE == 0:
             print(_line(samples[-_PER_LINE:]), flush=True)
-        if chat.done() or coming_and_going.done():
+        if coming_and_going.done():
+            coming_and_going.result()  # It ends by an error only.
+        if chat.done():
             break
         await asyncio.sleep(SAMPLE_SECONDS)
     coming_and_going.cancel()
@@ -87,21 +89,26 @@ async def _soak(house: House, seconds: float) -> tuple[Sequence[Sample], int]:
 
 
 async def _come_and_go(house: House, ended: list[int]) -> None:
-    """Agents end some sessions, and these users ask for an agent again."""
-    crowd, clouds = house.crowd, house.clouds
+    """Agents end some sessions, and these users ask for an agent again; again and again."""
     while True:
-        helped = [one for one in crowd.people if one.with_agent and crowd.is_helped(one)]
-        leaving = house.chance.sample(helped, min(ENDS_AT_ONCE, len(helped)))
-        for person in leaving:
-            person.leaving = True
-        await wait_for(lambda: not any(crowd.history(one).lost for one in leaving), _WAIT_SECONDS)  # noqa: B023
-        for person in leaving:
-            clouds.end(person.number)
-        numbers = {person.number for person in leaving}
-        await wait_for(lambda: numbers <= clouds.given_back, _WAIT_SECONDS)  # noqa: B023
-        ended[0] += len(leaving)
-        await crowd.arrive_again()
+        ended[0] += await _end_some(house)
+        await house.crowd.arrive_again()
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+async def _end_some(house: House) -> int:
+    """Some agents end their sessions when everything that they said has arrived. Returns how many."""
+    crowd, clouds = house.crowd, house.clouds
+    helped = [one for one in crowd.people if one.with_agent and crowd.is_helped(one)]
+    leaving = house.chance.sample(helped, min(ENDS_AT_ONCE, len(helped)))
+    for person in leaving:
+        person.leaving = True
+    await wait_for(lambda: not any(crowd.history(one).lost for one in leaving), _WAIT_SECONDS)
+    for person in leaving:
+        clouds.end(person.number)
+    numbers = {person.number for person in leaving}
+    await wait_for(lambda: numbers <= clouds.given_back, _WAIT_SECONDS)
+    return len(leaving)
 
 
 def _sample(house: House, seconds: float) -> Sample:

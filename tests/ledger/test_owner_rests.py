@@ -53,9 +53,9 @@ def test_after_several_hooks_at_once_the_next_ones_come_together(
     rests, goes_on = threading.Event(), threading.Event()
 
     def rest(seconds: float) -> None:
-        if seconds:
-            rests.set()
-            assert goes_on.wait(30)
+        assert seconds > 0
+        rests.set()
+        assert goes_on.wait(30)
 
     monkeypatch.setattr(owner, "_sleep", rest)
     with psycopg.connect(postgresql.url) as other:

@@ -185,7 +185,7 @@ async def test_after_an_hour_it_is_given_up(world: World) -> None:
     await world.clock.advance(2)
     assert outcomes(world) == ["gave_up"] * 2
     assert world.ledger.events == []
-    assert not world.engine._delivery._parked
+    assert not len(world.engine._delivery.parked)
 
 
 async def test_where_no_newer_payload_would_be_kept_it_is_refused_at_once() -> None:

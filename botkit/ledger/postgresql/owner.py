@@ -240,8 +240,9 @@ class Owner:
 
     def _wait(self, connection: Connection, until: float) -> None:
         """Wait until something has come, or until then by the monotonic clock."""
-        _sleep(self._rest)
-        self._rest = 0.0
+        if self._rest:
+            _sleep(self._rest)
+            self._rest = 0.0
         if not self._taking:
             self._waiting.wait(connection, max(0.0, until - time.monotonic()))
 

@@ -35,6 +35,7 @@ from botkit.relay.metrics import Outcome, RelayMetrics
 from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 from botkit.relay.outbound.doubts import Doubts, Verdict
 from botkit.relay.outbound.failed_attempts import FailedAttempts, kind_of
+from botkit.relay.outbound.parked import ParkedItems
 from botkit.relay.outbound.payloads import Payloads
 from botkit.relay.outbound.perform import Performer
 from botkit.relay.outbound.progress import ParkItem, Progress
@@ -80,18 +81,18 @@ class Delivery:
     doubts: Doubts = field(init=False)
     failing: FailedAttempts = field(init=False)
     """What follows when an attempt fails."""
+    parked: ParkedItems = field(init=False)
     _in_doubt: dict[int, ConversationId] = field(init=False, default_factory=dict)
     """Effects that may have been carried out and are not done: the next process has to know."""
     _reading: asyncio.Semaphore = field(init=False, default_factory=lambda: asyncio.Semaphore(_MAX_READING))
     _waiting: dict[asyncio.Task[object], ConversationId] = field(init=False, default_factory=dict)
     """The tasks that wait for their next attempt."""
-    _parked: dict[int, Progress] = field(init=False, default_factory=dict)
-    """The progress of parked items."""
     _completing: set[int] = field(init=False, default_factory=set)
     _maybe_attempted: dict[int, ConversationId] = field(init=False, default_factory=dict)
     """Messages to agents that an earlier process may have sent."""
 
     def __post_init__(self) -> None:
+        self.parked = ParkedItems(self.payloads)
         self.doubts = Doubts(
             times_shown=self._times_shown, journal=self.journal, metrics=self.metrics, clock=self.clock
         )
@@ -101,7 +102,7 @@ class Delivery:
             doubts=self.doubts,
             backoff_of=self.backoff_of,
             platform_seconds=self.performer.platform_seconds,
-            parked=lambda: len(self._parked),
+            parked=lambda: len(self.parked),
             in_doubt=self.leave_in_doubt,
             clock=self.clock,
             heartbeat=self.heartbeat,
@@ -139,6 +140,11 @@ class Delivery:
         if is_noticed_twice(item.effect):
             self._in_doubt[item.id] = item.conversation_id
 
+    def _settle_doubt(self, item: OutboxItem, progress: Progress) -> None:
+        """The item was not carried out, unless an earlier attempt did it."""
+        if progress.doubt is None:
+            self._in_doubt.pop(item.id, None)
+
     def left_in_doubt(self, leaves: Leaves) -> Mapping[int, ConversationId]:
         """The effects of these conversations that may have been carried out and are not done. They have left."""
         left = {item_id: one for item_id, one in self._in_doubt.items() if leaves(one)}
@@ -164,7 +170,7 @@ class Delivery:
             self.failing.remember_doubt(item, progress)
             await self._go_on(item, progress)
             return
-        parked = self._parked.get(item.id)
+        parked = self.parked.of(item)
         if parked is None:
             in_doubt = self._maybe_attempted.pop(item.id, None) is not None
             progress = Progress(item.conversation_id, in_doubt=in_doubt)
@@ -174,7 +180,7 @@ class Delivery:
         try:
             await self._go_on(item, parked)
         finally:
-            self._parked.pop(item.id, None)
+            self.parked.remove(item)
 
     async def abandon(self, item: OutboxItem) -> None:
         """Complete an item whose delivery broke, not only an attempt: a defect of this package.
@@ -185,11 +191,6 @@ class Delivery:
             await self.performer.perform(item, None)
         event = await self.performer.failure_event(item, CallBroken(kind_of(item.effect)))
         await self._complete(item, event, "broken")
-
-    def is_parked(self, item: OutboxItem) -> bool:
-        """Whether the item is parked and its user has not written since."""
-        progress = self._parked.get(item.id)
-        return progress is not None and self._waits_for_user(progress)
 
     def is_completing(self, item: OutboxItem) -> bool:
         """Whether the item's result is being committed, so that nothing is left to cancel."""
@@ -210,31 +211,10 @@ class Delivery:
         for task, conversation_id in self._waiting.items():
             if leaves(conversation_id):
                 task.cancel()
-        for item_id, progress in list(self._parked.items()):
-            if leaves(progress.conversation_id):
-                del self._parked[item_id]
+        self.parked.lose(leaves)
         for item_id in [one for one, whose in self._maybe_attempted.items() if leaves(whose)]:
             del self._maybe_attempted[item_id]
         self.failing.lose(leaves)
-
-    def _waits_for_user(self, progress: Progress) -> bool:
-        return progress.next_delay is None and not self.payloads.has_newer_in_memory(
-            progress.conversation_id, than=progress.rejected_payload
-        )
-
-    def _others_resumed(self, item: OutboxItem) -> bool:
-        """Whether the user has written, so that parked items of this conversation are being delivered again."""
-        return any(
-            progress.conversation_id == item.conversation_id and not self._waits_for_user(progress)
-            for progress in self._parked.values()
-        )
-
-    def _overtakes(self, item: OutboxItem, payload: int) -> bool:
-        """Whether parked items of this conversation are about to be delivered, with the payload that this one would be."""
-        return item.id not in self._parked and any(
-            progress.conversation_id == item.conversation_id and progress.rejected_payload != payload
-            for progress in self._parked.values()
-        )
 
     async def _go_on(self, item: OutboxItem, progress: Progress) -> None:
         """Continue after a failed attempt."""
@@ -260,9 +240,11 @@ class Delivery:
                 # No frame refers to the error here: it would keep the request, and with it a hook's body, in memory.
                 if progress.next_delay is not None or not may_park:
                     await self._wait(item, progress)
-                if may_park and (progress.next_delay is None or self._others_resumed(item)):
+                if may_park and (
+                    progress.next_delay is None or self.parked.are_resumed(item.conversation_id)
+                ):
                     self._refuse_if_leaving(item)
-                    self._parked[item.id] = progress
+                    self.parked.add(item, progress)
                     raise ParkItem
 
     async def _wait(self, item: OutboxItem, progress: Progress) -> None:
@@ -313,14 +295,13 @@ class Delivery:
         except LedgerClosed:
             raise
         except ParkItem:
-            self._in_doubt.pop(item.id, None)
+            self._settle_doubt(item, progress)
             raise
         except (Exception, asyncio.CancelledError) as error:
             if is_cancelled():  # No other attempt follows, even if this one raised something else.
                 raise asyncio.CancelledError from error
             self.failing.attempt_failed(item, progress, breaker, error)
-            if progress.doubt is None:
-                self._in_doubt.pop(item.id, None)
+            self._settle_doubt(item, progress)
             return
         if doubt is not None and verdict is Verdict.LATER:
             progress.next_delay = doubt.look_again_in
@@ -346,8 +327,8 @@ class Delivery:
             if isinstance(item.effect, _NEEDS_PAYLOAD):
                 hook = await self.payloads.newest(item.conversation_id)
                 progress.payload = hash(hook)
-                if is_job_message(item.effect) and self._overtakes(item, progress.payload):
-                    self._parked[item.id] = progress
+                if is_job_message(item.effect) and self.parked.are_overtaken_by(item, progress.payload):
+                    self.parked.add(item, progress)
                     raise ParkItem
         await self._until_it_may_act(item)
         if not is_seen_through(item.effect):

@@ -219,7 +219,7 @@ class Lanes:
     def _is_resumed(self, parked: LaneKey) -> bool:
         """Whether parked items are being delivered again, so that a newer job message has to come after them."""
         lane = self._lanes.get(parked)
-        return lane is not None and not self._delivery.is_parked(lane.head)
+        return lane is not None and not self._delivery.parked.waits(lane.head)
 
     async def _leave_behind(self, lane: Lane, task: asyncio.Task[None], seconds: float) -> None:
         """Go on with a lane whose head was dropped, although the attempt in progress does not end."""
