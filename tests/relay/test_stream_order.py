@@ -314,9 +314,15 @@ async def test_lists_are_not_read_in_the_time_that_events_need(
 
 def test_quiet_conversations_are_checked_seldom_unless_messages_have_been_missed() -> None:
     trust = stream_trust.StreamTrust(bot_id=BOT, system=SYSTEM)
-    assert sum(trust.may_check(BootTime(0.0)) for _ in range(1000)) == 15
-    trust.missed(BootTime(1.0), "of a test")
-    assert sum(trust.may_check(BootTime(2.0)) for _ in range(1000)) == 250
+    quiet = [StreamOrder(trust, has_written=lambda _: False, chance=lambda: 0.5) for _ in range(1000)]
+    for order in quiet:
+        order.check_at = 0.0
+    lively = StreamOrder(trust, has_written=lambda _: False, chance=lambda: 0.5)
+    lively.arrived(BootTime(0.0), [said("e1", "e1")])
+    assert sum(order.may_check(BootTime(4.0)) for order in quiet) == 3
+    assert lively.may_check(BootTime(4.0))  # while there are no reads left for the quiet ones
+    trust.missed(BootTime(41.0), "of a test")
+    assert sum(order.may_check(BootTime(45.0)) for order in quiet) == 250
 
 
 def test_checks_that_are_left_out_come_ever_more_seldom_too(monkeypatch: pytest.MonkeyPatch) -> None:

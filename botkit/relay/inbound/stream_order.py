@@ -65,10 +65,14 @@ class StreamOrder:
             self.check_at = min(self.check_at, now + self._varied(CHECK_SECONDS))
 
     def may_check(self, now: BootTime) -> bool:
-        """Whether the list is read now, because a check is due. With too many of them, this one is left out."""
+        """Whether the list is read now, because a check is due. With too many of them, this one is left out.
+
+        The longer a conversation has been quiet, the more of the reads a check takes: those after an event come first, and
+        thousands of quiet conversations cost little.
+        """
         if now < self.check_at:
             return False
-        if self.trust.may_check(now):
+        if self.trust.may_check(now, price=self._check_wait / CHECK_SECONDS):
             self.check_at = now + self._varied(CHECK_SECONDS)
             return True
         self._next_check(now)

@@ -16,8 +16,6 @@ _log = get_logger("botkit.relay")
 READS_PER_SECOND = 30
 """Max reads in a second, of lists and of batches of events: messages do not wait for checks."""
 READS_PER_SECOND_IN_DOUBT = 250
-READS_OF_CHECK = 2
-"""What a check takes of these, unless messages have been missed: thousands of quiet conversations should cost little."""
 DOUBT_SECONDS = 600.0
 """How long the streams are not trusted after one has missed an event."""
 WASTED_READS = 500
@@ -59,13 +57,13 @@ class StreamTrust:
         """Events arrived on a stream: there is one read less to spend."""
         self._reads_left = max(self._refilled(now) - 1, -float(READS_PER_SECOND))
 
-    def may_check(self, now: BootTime) -> bool:
-        """Whether a list may be read now without a doubt; True uses its reads up."""
+    def may_check(self, now: BootTime, *, price: float) -> bool:
+        """Whether a list may be read now without a doubt; True uses up so many reads as `price` says, or one while it is lost."""
         self._reads_left = self._refilled(now)
-        needed = 1 if self.is_lost(now) else READS_OF_CHECK
-        if self._reads_left < needed:
+        price = 1 if self.is_lost(now) else price
+        if self._reads_left < price:
             return False
-        self._reads_left -= needed
+        self._reads_left -= price
         return True
 
     def _refilled(self, now: BootTime) -> float:
