@@ -10,7 +10,7 @@ it, because the stream may have missed earlier ones.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -72,10 +72,15 @@ async def read_history(
     events: list[FromAgents] = []
     window: set[str] = set()
     for time, entry in entries:
-        read = read_entry(entry, session_id=session_id, at=at)
-        events += [event for event in read if event.key not in known]
+        key = f"{session_id}/{text(entry.get('identifier'))}"
+        keys: Iterable[str] = (key,)
+        # Most lists of a quiet conversation have only entries that are known: those are not read again.
+        if key not in known:
+            read = read_entry(entry, session_id=session_id, at=at)
+            events += [event for event in read if event.key not in known]
+            keys = [event.key for event in read]
         if time >= newest - OVERLAP_MS:
-            window.update(event.key for event in read)
+            window.update(keys)
     offered = tuple(window)
     if newest > since_ms:
         return tuple(events), Settled(newest, offered, offered)
@@ -83,8 +88,8 @@ async def read_history(
     again = known | window.intersection(before)
     # Mostly nothing is new: then both are the keys of the reading before, which need not be in memory twice.
     offered = before if window == set(before) else offered
-    keys = offered if again == window else tuple(again)
-    return tuple(events), Settled(newest, keys, offered)
+    settled_keys = offered if again == window else tuple(again)
+    return tuple(events), Settled(newest, settled_keys, offered)
 
 
 async def _entries(

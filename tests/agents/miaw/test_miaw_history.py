@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from botkit.agents.miaw import history
+from botkit.agents.miaw.entries import read_entry
 from botkit.agents.miaw.history import OVERLAP_MS, Settled, read_history
 from botkit.errors import BadReply
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents
 from botkit.http import Response
+from botkit.http.lenient_json import Members
 
 T0 = 1_700_000_000_000
 
@@ -98,6 +102,28 @@ async def test_durable_events_are_not_returned_again() -> None:
     assert names(second) == ["c"]
     third, _ = await listed.read(since_ms=T0 + 5, settled=settled)
     assert names(third) == []
+
+
+async def test_durable_entries_are_not_even_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = Listed([("a", T0), ("b", T0)])
+    _, settled = await listed.read()
+    listed.entries.append(("c", T0 + 5))
+    _, settled = await listed.read(since_ms=T0, settled=settled)
+    again = []
+
+    def noted(entry: Members, **how: Any) -> tuple[FromAgents, ...]:
+        again.append(entry["identifier"])
+        return read_entry(entry, **how)
+
+    monkeypatch.setattr(history, "read_entry", noted)
+    listed.entries.append(("d", T0 + 6))
+    _, settled = await listed.read(since_ms=T0 + 5, settled=settled)
+    assert again == ["d"]
+    _, settled = await listed.read(since_ms=T0 + 6, settled=settled)
+    listed.entries.append(("e", T0 + 4))
+    events, _ = await listed.read(since_ms=T0 + 6, settled=settled)
+    assert again == ["d", "e"]
+    assert names(events) == ["e"]
 
 
 async def test_events_that_did_not_become_durable_are_returned_again() -> None:
