@@ -22,7 +22,7 @@ from botkit.handlers.contexts import UserMessageContext
 
 def handler(settings: Settings) -> BotKit:
     """A handler that returns None."""
-    kit = BotKit(settings)
+    kit = BotKit(settings, share=False)
 
     @kit.on_user_message
     def look(ctx: UserMessageContext) -> None:
@@ -33,13 +33,18 @@ def handler(settings: Settings) -> BotKit:
 
 def coroutine(settings: Settings) -> BotKit:
     """A coroutine handler that returns None."""
-    kit = BotKit(settings)
+    kit = BotKit(settings, share=False)
 
     @kit.on_user_message
     async def look(ctx: UserMessageContext) -> None:
         return None
 
     return kit
+
+
+def plain(settings: Settings) -> BotKit:
+    """Without handlers, as `botkit serve` makes it."""
+    return BotKit(settings, share=False)
 
 
 def counted() -> Application:
@@ -67,11 +72,11 @@ def _answering(content: Callable[[str], object]) -> Application:
 
 
 KITS: Mapping[str, Callable[[Settings], BotKit]] = {
-    "plain": BotKit,
+    "plain": plain,
     "handler": handler,
     "coroutine": coroutine,
-    "counted": BotKit,
-    "profiled": BotKit,
+    "counted": plain,
+    "profiled": plain,
 }
 BEHIND: Mapping[str, Callable[[], Application]] = {"counted": counted, "profiled": profiled}
 
