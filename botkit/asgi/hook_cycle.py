@@ -12,7 +12,7 @@ from botkit.asgi.access_log import log_request
 from botkit.asgi.connections import DISCARD_SECONDS, Connections, encoded
 from botkit.errors import BodyIncomplete, HookTooLarge
 from botkit.handlers.endpoint import ACK_RESPONSE, BODY_UNREAD, Admitted, HookResponse
-from botkit.hooks.bodies import MAX_BYTES, checked_length
+from botkit.hooks.bodies import MAX_BYTES, checked_length, joined
 from botkit.hooks.paths import HookPath
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -58,12 +58,11 @@ class HookCycle:
     __slots__ = (
         "_admitted",
         "_awaits_body",
+        "_body",
         "_is_complete",
         "_method",
-        "_parts",
         "_path",
         "_protocol",
-        "_size",
         "_target",
         "disconnected",
         "keep_alive",
@@ -77,8 +76,7 @@ class HookCycle:
         self._method = protocol.parser.get_method().decode("latin-1")
         self._target = protocol.url
         self._admitted: Admitted | None = None
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._body: bytes | bytearray = b""
         self._is_complete = False
         """Whether the whole request has arrived."""
         self._awaits_body = False
@@ -118,9 +116,8 @@ class HookCycle:
         """A part of the body."""
         if self.response_complete:
             return
-        self._parts.append(body)
-        self._size += len(body)
-        if self._size > MAX_BYTES:
+        self._body = joined(self._body, body)
+        if len(self._body) > MAX_BYTES:
             self._refuse(HookTooLarge())
 
     def await_body(self) -> None:
@@ -143,9 +140,7 @@ class HookCycle:
             return
         self._stop_waiting()
         if self._admitted is not None:
-            parts = self._parts
-            body = parts[0] if len(parts) == 1 else b"".join(parts)
-            self._parts = []
+            body, self._body = bytes(self._body), b""
             self._protocol.shared.door.answer(self._admitted, body, self._answer)
 
     def lost(self) -> None:
@@ -168,7 +163,7 @@ class HookCycle:
 
     def _answer(self, response: HookResponse) -> None:
         self._stop_waiting()
-        self._parts = []
+        self._body = b""
         self.response_complete = True
         protocol, transport = self._protocol, self._protocol.transport
         if not self._is_complete and (response.status in BODY_UNREAD or protocol.expect_100_continue):

@@ -13,7 +13,7 @@ from botkit.asgi.interface import Application, Message, Receive, Scope, Send, pa
 from botkit.asgi.pages import PagesAsgi
 from botkit.errors import BodyIncomplete, BotKitError, HookTooLarge
 from botkit.handlers.endpoint import HookEndpoint, HookResponse, prefix_taken
-from botkit.hooks.bodies import MAX_BYTES, checked_length
+from botkit.hooks.bodies import MAX_BYTES, checked_length, joined
 from botkit.hooks.paths import HookPath
 from botkit.ledger.loop_calls import LoopCalls
 from botkit.observability.events import get_logger
@@ -143,8 +143,8 @@ async def _read(bodies: PendingBodies, length: str | None, receive: Receive) -> 
     """
     if length is not None:
         checked_length(length)
-    parts: list[bytes] = []
-    size, more = 0, True
+    body: bytes | bytearray = b""
+    more = True
     try:
         async with asyncio.timeout(None) as limit:
 
@@ -157,16 +157,15 @@ async def _read(bodies: PendingBodies, length: str | None, receive: Receive) -> 
                     message = await receive()
                     if message["type"] != "http.request":
                         raise BodyIncomplete
-                    parts.append(message.get("body", b""))
-                    size += len(parts[-1])
-                    if size > MAX_BYTES:
+                    body = joined(body, message.get("body", b""))
+                    if len(body) > MAX_BYTES:
                         raise HookTooLarge
                     more = message.get("more_body", False)
             finally:
                 bodies.remove(expire)
     except TimeoutError as error:
         raise BodyIncomplete from error
-    return b"".join(parts)
+    return bytes(body)
 
 
 class _Lifespan:

@@ -23,7 +23,7 @@ from botkit.handlers.registry import Handler, Registry
 from botkit.handoff.events import UserMessage
 from botkit.hooks.bodies import BODY_SECONDS, HURRIED_SECONDS, MAX_BYTES
 from botkit.ledger.interface import Input
-from tests.door.stage import HANDLER_THREADS, Answer, Asgi, http_scope, in_pieces
+from tests.door.stage import HANDLER_THREADS, Answer, Asgi, http_scope, in_pieces, memory
 from tests.hooks.hook_payloads import BOT_ID, NOW, as_body, token, user_message
 
 BODY = as_body(user_message())
@@ -93,6 +93,19 @@ async def test_a_chunked_body_is_put_together(stage: Asgi) -> None:
     assert answer.status == 200
     assert stage.inputs[0].hook is not None
     assert stage.inputs[0].hook.body == BODY
+
+
+async def test_a_body_in_many_small_pieces_takes_no_more_memory_than_its_size(stage: Asgi) -> None:
+    left = 100_000
+
+    async def pieces() -> Message:
+        nonlocal left
+        left -= 1
+        return {"type": "http.request", "body": f"{left:06}"[-2:].encode(), "more_body": left > 0}
+
+    with memory() as taken:
+        assert (await stage.respond(hook(), pieces)).status == 412
+    assert taken() < 4 * 200_000
 
 
 async def test_a_chunked_body_is_bounded_too(stage: Asgi) -> None:

@@ -18,7 +18,7 @@ from botkit.asgi.connections import (
 from botkit.handoff.conversation import Conversation
 from botkit.hooks.bodies import BODY_SECONDS, CROWDED_SECONDS, MAX_BYTES
 from botkit.ledger.interface import Committed, Input
-from tests.door.stage import Connection, Protocol, answers
+from tests.door.stage import Connection, Protocol, answers, memory
 from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
 
 BODY = as_body(user_message())
@@ -96,6 +96,15 @@ async def test_chunks_are_put_together(stage: Protocol) -> None:
     assert statuses(await connection.answered()) == [200]
     assert stage.inputs[0].hook is not None
     assert stage.inputs[0].hook.body == BODY
+
+
+async def test_a_body_in_many_small_pieces_takes_no_more_memory_than_its_size(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.feed(request(b"").replace(b"content-length: 0", b"transfer-encoding: chunked"))
+    with memory() as taken:
+        for _ in range(20):
+            connection.feed(b"2\r\n  \r\n" * 5_000)
+    assert taken() < 4 * 200_000
 
 
 async def test_hooks_in_a_pipeline_are_answered_in_their_order(stage: Protocol) -> None:
