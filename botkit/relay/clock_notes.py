@@ -13,12 +13,14 @@ from botkit.relay.ledger_client import LedgerClient
 _log = get_logger("botkit.relay")
 
 
-async def recall_clocks(ledger: Ledger, client: LedgerClient, heartbeat: Heartbeat) -> None:
-    """Compare this machine's clock with those that the store knows. If it cannot be read, the next sweep does it."""
+async def recall_clocks(ledger: Ledger, client: LedgerClient, heartbeat: Heartbeat) -> bool:
+    """Compare this machine's clock with those that the store knows; whether it could be read. If not, the next sweep does it."""
     try:
         heartbeat.recall(await client.in_thread(ledger.clocks))
     except LedgerError as error:
         _log.debug("clocks_not_compared", code=error.code)
+        return False
+    return True
 
 
 async def note_clocks(ledger: Ledger, client: LedgerClient, heartbeat: Heartbeat) -> None:

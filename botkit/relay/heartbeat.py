@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from math import inf
 from typing import Final, NamedTuple
+
+from msgspec.structs import replace
 
 from botkit.boottime import BootTime
 from botkit.handoff.conversation import Instant
@@ -54,9 +57,8 @@ class Heartbeat:
         self._recalled = False
         self.has_news = True
         """Whether the store does not know yet how the clock was set."""
-        self._server_ahead: float | None = None
-        """By how much the clock of the store's server is ahead of the clock for durations; None if it agrees with this
-        machine's."""
+        self._server: deque[ClockEra] = deque(maxlen=_MAX_SET)
+        """How the clock of the store's server was set, as far as this process has seen; the last one is the present."""
         self._stored: ClockEra | None = None
         """A supposed setting, by which the newest time in the store is that of this process' start."""
 
@@ -111,13 +113,13 @@ class Heartbeat:
         return (*self._eras, ClockEra(self._since, now, self._ahead))
 
     def before(self, seconds: float) -> Instant:
-        """A time of day before everything that was stored in the last so many seconds, however this machine's clock was set.
+        """A time of day before everything that was stored in the last so many seconds, however clocks were set.
 
-        Time in which no process ran does not count: it could as well be a clock that was set forward meanwhile. Nor does a clock
-        count that is ahead of the server's.
+        A store with a server of its own has that one's time of day, whatever the clocks of machines say. In any other, time in
+        which no process ran does not count: it could as well be a clock that was set forward meanwhile.
         """
         now = self._clock.boottime()
-        clocks = self._clocks(now)
+        clocks: list[ClockEra] = [*self._server] or [*self.eras()]
         if self._stored is not None:
             clocks.append(self._stored)
         ahead = min(one.ahead for one in clocks if one.until > now - seconds)
@@ -142,15 +144,19 @@ class Heartbeat:
     def _clocks(self, now: BootTime) -> list[ClockEra]:
         """The settings by which the store's times of day may have been written."""
         clocks = list(self.eras())
-        if self._server_ahead is not None:
-            clocks.append(ClockEra(BootTime(0.0), now, self._server_ahead))
+        if self._server and abs(self._server[-1].ahead - self._ahead) >= SET_SECONDS:
+            clocks.append(ClockEra(BootTime(0.0), now, self._server[-1].ahead))
         return clocks
 
     def _compare(self, server_ahead: float) -> None:
-        self._was_set(self._clock.boottime())
+        now = self._clock.boottime()
+        self._was_set(now)
         behind = server_ahead - self._ahead
-        before = self._server_ahead - self._ahead if self._server_ahead is not None else 0.0
-        self._server_ahead = server_ahead if abs(behind) >= SET_SECONDS else None
+        before = self._server[-1].ahead - self._ahead if self._server else 0.0
+        if not self._server or abs(server_ahead - self._server[-1].ahead) >= SET_SECONDS:
+            if self._server:  # It was set at some time since it was asked last.
+                self._server[-1] = replace(self._server[-1], until=now)
+            self._server.append(ClockEra(BootTime(0.0), BootTime(inf), server_ahead))
         if abs(behind) >= DIFFERS_SECONDS and abs(behind - before) >= DIFFERS_SECONDS:
             _log.warning(
                 "clock_differs", seconds=round(-behind, 1), fix="set the clocks of both machines by NTP"

@@ -205,7 +205,8 @@ class Timers:
 
 async def sweep(ledger: Ledger, client: LedgerClient, heartbeat: Heartbeat, keep_stories: timedelta) -> None:
     """Delete old rows from the ledger, in a thread. The engine schedules it every `SWEEP_EVERY`."""
-    await recall_clocks(ledger, client, heartbeat)
+    if not await recall_clocks(ledger, client, heartbeat):
+        return  # This machine's clock alone does not tell what is old.
     before = heartbeat.before(KEEP.total_seconds())
     stories = heartbeat.before(keep_stories.total_seconds())
     try:

@@ -258,6 +258,10 @@ class Stage(ABC):
         """How many keys of inputs are stored."""
 
     @abstractmethod
+    def age_keys(self, seconds: float) -> None:
+        """Let the stored keys be older by so much."""
+
+    @abstractmethod
     def break_store(self) -> None:
         """Let commits fail, at least those of large hooks."""
 
@@ -344,6 +348,10 @@ class SqliteStage(Stage):
         with closing(sqlite3.connect(self.path)) as connection:
             (keys,) = connection.execute("SELECT count(*) FROM inbox").fetchone()
         return keys
+
+    def age_keys(self, seconds: float) -> None:
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
+            connection.execute("UPDATE inbox SET at = at - ?", (seconds,))
 
     def break_store(self) -> None:
         (pages,) = self.ledger._writer.execute("PRAGMA page_count").fetchone()

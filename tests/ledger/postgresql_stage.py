@@ -178,6 +178,10 @@ class PostgresqlStage(Stage):
         ((keys,),) = self._read("SELECT count(*) FROM inbox WHERE key NOT LIKE '~%'")
         return keys
 
+    def age_keys(self, seconds: float) -> None:
+        with psycopg.connect(self.url) as connection:
+            connection.execute("UPDATE inbox SET at = at - %s WHERE NOT starts_with(key, '~')", (seconds,))
+
     @contextmanager
     def cut(self, where: str, when: str) -> Iterator[None]:
         """Break the connection of the door or the owner before or after its next commit has happened."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import Future
 
 import pytest
@@ -16,6 +17,8 @@ from botkit.testing.waiting import until
 from tests.ledger.ledger_stage import BOT, SESSION, Stage, rules
 
 ADA = ConversationId(BOT, "u-ada")
+LATER = Instant(1e12)
+"""Everything in a store is older."""
 
 
 # --- state and outbox -------------------------------------------------------------------------------------------------
@@ -437,22 +440,25 @@ def test_after_a_clean_shutdown_nothing_is_in_doubt(stage: Stage) -> None:
 
 
 def test_a_sweep_deletes_only_old_keys(stage: Stage) -> None:
-    old, new = stage.inputs.says("u-ada", "hi", at=10.0), stage.inputs.says("u-ada", "hi", at=20.0)
+    now = time.time()
+    old, new = stage.inputs.says("u-ada", "hi", at=now), stage.inputs.says("u-ada", "hi", at=now)
     for input in (old, new):
+        stage.age_keys(20.0)
         (item,) = stage.submit(input).items
         stage.submit(Input(ADA, None, completes=(item.id,)))
-    assert stage.ledger.sweep(Instant(15.0)) == 1
+    assert stage.ledger.sweep(Instant(now - 10.0)) == 1
     assert not stage.submit(old).duplicate
     assert stage.submit(new).duplicate
 
 
 def test_a_sweep_deletes_ended_conversations_and_their_payloads(stage: Stage) -> None:
-    stage.submit(stage.inputs.transfers("u-ada", at=10.0))
-    stage.submit(stage.inputs.closes("u-ada", at=11.0))
+    now = time.time()
+    stage.submit(stage.inputs.transfers("u-ada", at=now))
+    stage.submit(stage.inputs.closes("u-ada", at=now))
     stage.submit(Input(ADA, None, completes=tuple(item.id for item in stage.undelivered())))
-    assert stage.ledger.sweep(Instant(5.0)) == 0
+    assert stage.ledger.sweep(Instant(now - 60.0)) == 0
     assert stage.conversation("u-ada") is not None
-    stage.ledger.sweep(Instant(15.0))
+    stage.ledger.sweep(LATER)
     assert stage.conversation("u-ada") is None
     assert stage.reopen().newest_hook(ADA) is None
 
@@ -463,7 +469,7 @@ def test_a_sweep_keeps_live_sessions_and_those_with_effects_in_the_outbox(stage:
     for item in stage.undelivered():
         stage.submit(Input(ADA, None, completes=(item.id,)))
     stage.submit(stage.inputs.closes("u-bob", at=11.0))
-    stage.ledger.sweep(Instant(100.0))
+    stage.ledger.sweep(LATER)
     stage.reopen()
     assert stage.conversation("u-ada") is not None
     assert stage.ledger.newest_hook(ADA) is not None
@@ -472,11 +478,14 @@ def test_a_sweep_keeps_live_sessions_and_those_with_effects_in_the_outbox(stage:
 
 
 def test_a_sweep_runs_in_several_steps(stage: Stage) -> None:
-    futures = stage.submit_all(*(stage.inputs.of("u-ada", OtherHook, name="x", at=1.0) for _ in range(4500)))
+    futures = stage.submit_all(
+        *(stage.inputs.of("u-ada", OtherHook, name="x", at=time.time()) for _ in range(4500))
+    )
     for future in futures:
         future.result(10)
     stage.settle()
-    assert stage.ledger.sweep(Instant(2.0)) == 4500
+    stage.age_keys(60.0)
+    assert stage.ledger.sweep(Instant(time.time() - 30.0)) == 4500
 
 
 def test_the_stage_uses_the_session_ids_of_the_rules(stage: Stage) -> None:
@@ -497,7 +506,7 @@ def said(entry: str, at: float, session: str = SESSION) -> Input:
 def test_events_of_a_live_session_are_deduplicated_however_old(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(said("e1", 11.0))
-    stage.ledger.sweep(Instant(100_000.0))
+    stage.ledger.sweep(LATER)
     stage.reopen()
     assert stage.submit(said("e1", 200_000.0)).duplicate
 
@@ -506,11 +515,11 @@ def test_events_of_a_closing_session_are_deduplicated(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(said("e1", 11.0))
     stage.submit(stage.inputs.closes("u-ada", at=12.0))
-    stage.ledger.sweep(Instant(100.0))
+    stage.ledger.sweep(LATER)
     assert stage.submit(said("e1", 101.0)).duplicate
     ends = [item.id for item in stage.undelivered() if isinstance(item.effect, EndSession)]
     stage.submit(Input(ADA, None, completes=tuple(ends)))
-    stage.ledger.sweep(Instant(100.0))
+    stage.ledger.sweep(LATER)
     assert not stage.submit(said("e1", 102.0)).duplicate
 
 
@@ -520,7 +529,7 @@ def test_keys_of_a_session_with_a_successor_are_deleted(stage: Stage) -> None:
     stage.submit(stage.inputs.closes("u-ada", at=12.0))
     stage.submit(stage.inputs.transfers("u-ada", at=13.0, session_id="0b0c9a8e-0000-4000-8000-000000000002"))
     stage.submit(Input(ADA, None, completes=tuple(item.id for item in stage.undelivered())))
-    stage.ledger.sweep(Instant(100.0))
+    stage.ledger.sweep(LATER)
     assert not stage.submit(said("e1", 101.0)).duplicate
 
 

@@ -47,11 +47,11 @@ def test_repeated_keys_are_no_errors_to_the_server(postgresql: Server) -> None:
         batch = _batch("seen")
         batch.keys["new"] = ("new", Instant(1.0), None)
         write(connection, _batch("seen"), Rows())
-        for rows in (Rows(), Rows(answered=[(1, "", 1.0)], sent_on=[(1, 2)])):
+        for rows in (Rows(), Rows(answered=[(1, "")], sent_on=[(1, 2)])):
             with pytest.raises(KeysSeen):
                 write(connection, batch, rows)
         assert connection.execute("SELECT key FROM inbox").fetchall() == [("seen",)]
         assert connection.execute("SELECT count(*) FROM answers").fetchone() == (0,)
-        write(connection, _batch("new"), Rows(answered=[(1, "", 1.0)]))
+        write(connection, _batch("new"), Rows(answered=[(1, "")]))
         assert connection.execute("SELECT count(*) FROM answers").fetchone() == (1,)
     assert b"ERROR" not in log.read_bytes()[before:]

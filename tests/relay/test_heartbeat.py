@@ -177,6 +177,32 @@ def test_a_timer_of_another_machine_is_not_early_here_because_this_clock_is_ahea
     assert heartbeat.due_in(Instant(clock.now() - 60 + 300), 300) == pytest.approx(240)  # One of its own.
 
 
+@pytest.mark.parametrize("behind", [-32_400.0, 0.0, 32_400.0])
+def test_what_a_server_stores_is_old_by_its_own_clock_alone(behind: float) -> None:
+    clock = ManualClock()
+    heartbeat = Heartbeat(clock)
+    heartbeat.recall(server(clock, behind))
+    clock.pass_seconds(100)
+    there = clock.now() - behind
+    assert heartbeat.before(60) == pytest.approx(there - 60)
+    clock.set_by(-7_200)
+    assert heartbeat.before(60) == pytest.approx(there - 60)
+
+
+@pytest.mark.parametrize("step", [-32_400.0, 32_400.0])
+def test_what_was_stored_before_the_servers_clock_was_set_is_as_old_as_before(step: float) -> None:
+    clock = ManualClock()
+    heartbeat = Heartbeat(clock)
+    heartbeat.recall(server(clock, behind=0.0))
+    clock.pass_seconds(600)
+    stored = clock.now()
+    clock.pass_seconds(600)
+    heartbeat.recall(server(clock, behind=-step))
+    assert heartbeat.before(3_600) < min(stored, stored + step)
+    clock.pass_seconds(3_601)
+    assert heartbeat.before(3_600) == pytest.approx(clock.now() + step - 3_600)
+
+
 def test_a_clock_that_differs_from_the_servers_is_told_once() -> None:
     clock = ManualClock()
     heartbeat = Heartbeat(clock)

@@ -198,6 +198,17 @@ async def test_a_sweep_that_fails_is_left_to_the_next_one(world: World) -> None:
     assert len(world.ledger.swept) == 1
 
 
+async def test_nothing_is_swept_by_this_machines_clock_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy() -> Clocks:
+        raise LedgerError("busy")
+
+    monkeypatch.setattr(world.ledger, "clocks", busy)
+    await sweep(world.ledger, world.engine._ledger_client, Heartbeat(world.clock), timedelta(days=2))
+    assert world.ledger.swept == []
+
+
 @pytest.mark.parametrize("time", [float("nan"), float("inf"), 1e300, -1e300])
 async def test_a_time_that_cannot_be_stops_no_other_timer(world: World, time: float) -> None:
     world.ledger.decided(

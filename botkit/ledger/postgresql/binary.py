@@ -54,7 +54,6 @@ def _bytes_array(values: Sequence[bytes | None], type_: int = _BYTEA) -> bytes:
 
 ENCODERS: Mapping[str, Encoder] = {
     "text": str.encode,
-    "double precision": _double.pack,
     "text[]": _text_array,
     "bytea[]": _bytes_array,
     "bigint[]": _array_of(_BIGINT, "q", 8),

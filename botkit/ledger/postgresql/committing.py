@@ -126,4 +126,4 @@ class Committing:
         outcomes = [(one.input, one.receipt, outcome) for one, outcome in decided.outcomes]
         self._telling.tell(outcomes, on_commit)
         if decided.rows.answered:
-            self._awaited.answered([(row, refused) for row, refused, _ in decided.rows.answered])
+            self._awaited.answered(decided.rows.answered)

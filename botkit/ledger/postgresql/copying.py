@@ -37,11 +37,11 @@ _ALL = {
     Table.STEPS: SQL["all_steps"],
 }
 _PUT = {
-    Table.CONVERSATIONS: SQL["upsert_conversations"],
+    Table.CONVERSATIONS: SQL["copy_conversations"],
     Table.EFFECTS: SQL["insert_effects"],
-    Table.PAYLOADS: SQL["upsert_payloads"],
-    Table.KEYS: SQL["insert_keys"],
-    Table.STEPS: SQL["insert_steps"],
+    Table.PAYLOADS: SQL["copy_payloads"],
+    Table.KEYS: SQL["copy_keys"],
+    Table.STEPS: SQL["copy_steps"],
 }
 
 

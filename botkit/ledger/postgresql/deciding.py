@@ -185,8 +185,7 @@ def _of_row(
     """What follows for an input's row: it stays as the effect of a message that is only passed on, and else it is done."""
     batch, first = decided.batch, outcome[0]
     if one.awaited:
-        at = float(one.input.event.at if one.input.event else 0.0)
-        decided.rows.answered.append((row, first.refused, at))
+        decided.rows.answered.append((row, first.refused))
     item = first.items[0] if len(outcome) == 1 and len(first.items) == 1 else None
     if (
         item is None

@@ -297,7 +297,6 @@ def _given(input: Input, receipt: Receipt[Committed]) -> _Given:
 def _columns(given: Sequence[_Given]) -> dict[str, Any]:
     return {
         "keys": [one.key for one in given],
-        "at": max((float(one.event.at) for one in given), default=0.0),
         "sessions": [committed_with(original_of(one.event)) for one in given],
         "shards": [shard_of(one.input.conversation_id) for one in given],
         "bots": [one.input.conversation_id.bot_id for one in given],
@@ -316,7 +315,6 @@ def _columns(given: Sequence[_Given]) -> dict[str, Any]:
 def _values(one: _Given) -> dict[str, Any]:
     hook = one.input.hook
     return {
-        "at": float(one.event.at),
         "shard": shard_of(one.input.conversation_id),
         "input": one.data,
         "component_id": hook.component_id if hook is not None else None,

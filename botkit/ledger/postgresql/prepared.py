@@ -19,7 +19,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from botkit.ledger.postgresql.binary import DECODERS, ENCODERS, Encoder
 
-_PARAMETER = re.compile(r"%(?:\((\w+)\))?b::(\w+\[\]|double precision|text)")
+_PARAMETER = re.compile(r"%(?:\((\w+)\))?b::(\w+\[\]|text)")
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 
 

@@ -14,7 +14,7 @@ WITH given AS (
         %(channels)b::text[], %(flagged)b::boolean[], %(inputs)b::bytea[], %(components)b::text[], %(bodies)b::bytea[]
     ) WITH ORDINALITY AS g (key, session, shard, bot_id, names, channel, flagged, input, component_id, body, place)
 ), fresh AS (
-    INSERT INTO inbox (key, at, session) SELECT key, %(at)b::double precision, session FROM given ORDER BY key
+    INSERT INTO inbox (key, at, session) SELECT key, :now, session FROM given ORDER BY key
     ON CONFLICT (key) DO NOTHING RETURNING key
 ), stored AS (
     INSERT INTO inputs (shard, input, component_id, body, awaited)
@@ -51,7 +51,7 @@ SELECT nextval(pg_get_serial_sequence('inputs', 'id'))
 -- name: take_awaited
 -- It returns the shard, or nothing if the key was there before.
 WITH fresh AS (
-    INSERT INTO inbox (key, at) VALUES (%(key)s, %(at)s) ON CONFLICT (key) DO NOTHING RETURNING key
+    INSERT INTO inbox (key, at) VALUES (%(key)s, :now) ON CONFLICT (key) DO NOTHING RETURNING key
 )
 INSERT INTO inputs (id, shard, input, component_id, body, awaited) OVERRIDING SYSTEM VALUE
 SELECT %(id)s, %(shard)s, %(input)s, %(component_id)s, %(body)s, true FROM fresh RETURNING shard
@@ -76,16 +76,13 @@ SELECT id, shard FROM inputs WHERE shard = ANY (%b::smallint[]) AND rank IS NULL
 
 -- --- the owner: what it commits ----------------------------------------------------------------------------------------
 
--- name: insert_keys
-INSERT INTO inbox (key, at, session) SELECT * FROM unnest(%b::text[], %b::double precision[], %b::text[])
-
 -- name: insert_new_keys
 -- It returns whether some of the keys were there before. Then none is inserted, and the statements that follow in its transaction
 -- do nothing (`:unless_repeated`): an error would undo them too, but the server's log would have a line of each repeated event.
 WITH seen AS (
     SELECT FROM inbox WHERE key = ANY (%b::text[])
 ), fresh AS (
-    INSERT INTO inbox (key, at, session) SELECT * FROM unnest(%b::text[], %b::double precision[], %b::text[])
+    INSERT INTO inbox (key, at, session) SELECT key, :now, session FROM unnest(%b::text[], %b::text[]) AS new (key, session)
     WHERE NOT EXISTS (SELECT FROM seen)
 )
 SELECT set_config('botkit.repeated', CASE WHEN EXISTS (SELECT FROM seen) THEN 'yes' ELSE 'no' END, true)
@@ -126,10 +123,10 @@ WHERE :unless_repeated
 
 -- name: upsert_conversations
 INSERT INTO conversations (bot_id, user_id, channel, shard, state, names, live, ended_at, session)
-SELECT * FROM unnest(
-    %b::text[], %b::text[], %b::text[], %b::smallint[], %b::bytea[], %b::bytea[], %b::boolean[], %b::double precision[],
-    %b::text[]
-) WHERE :unless_repeated
+SELECT bot_id, user_id, channel, shard, state, names, live, CASE WHEN ended THEN :now END, session FROM unnest(
+    %b::text[], %b::text[], %b::text[], %b::smallint[], %b::bytea[], %b::bytea[], %b::boolean[], %b::boolean[], %b::text[]
+) AS changed (bot_id, user_id, channel, shard, state, names, live, ended, session)
+WHERE :unless_repeated
 ON CONFLICT (bot_id, user_id, channel) DO UPDATE
 SET state = excluded.state, names = excluded.names, live = excluded.live, ended_at = excluded.ended_at,
     session = excluded.session
@@ -146,13 +143,13 @@ WHERE :unless_repeated ON CONFLICT DO NOTHING
 
 -- name: upsert_payloads
 INSERT INTO payloads (bot_id, user_id, channel, component_id, body, at)
-SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::double precision[])
+SELECT *, :now FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[])
 WHERE :unless_repeated
 ON CONFLICT (bot_id, user_id, channel) DO UPDATE
 SET component_id = excluded.component_id, body = excluded.body, at = excluded.at
 
 -- name: answer
-INSERT INTO answers (input_id, refused, at) SELECT * FROM unnest(%b::bigint[], %b::text[], %b::double precision[])
+INSERT INTO answers (input_id, refused, at) SELECT *, :now FROM unnest(%b::bigint[], %b::text[])
 WHERE :unless_repeated
 ON CONFLICT DO NOTHING
 
@@ -313,8 +310,11 @@ DELETE FROM payloads WHERE (bot_id, user_id, channel) IN (
 )
 
 -- name: delete_old_steps
-DELETE FROM story
-WHERE id <= (SELECT max(id) FROM (SELECT id, at FROM story ORDER BY id LIMIT %(rows)s) AS oldest WHERE at < %(before)s)
+-- Steps of a version before have no time of the server's.
+DELETE FROM story WHERE id <= (
+    SELECT max(id) FROM (SELECT id, coalesce(stored_at, at) AS since FROM story ORDER BY id LIMIT %(rows)s) AS oldest
+    WHERE since < %(before)s
+)
 
 -- name: delete_old_answers
 DELETE FROM answers WHERE at < %(before)s
@@ -403,6 +403,25 @@ SELECT
     (SELECT count(*) FROM conversations),
     (SELECT count(*) FROM outbox) + (SELECT count(*) FROM inputs WHERE rank IS NOT NULL),
     (SELECT count(*) FROM payloads), (SELECT count(*) FROM inbox), (SELECT count(*) FROM story)
+
+-- name: copy_conversations
+INSERT INTO conversations (bot_id, user_id, channel, shard, state, names, live, ended_at, session)
+SELECT * FROM unnest(
+    %b::text[], %b::text[], %b::text[], %b::smallint[], %b::bytea[], %b::bytea[], %b::boolean[], %b::double precision[],
+    %b::text[]
+)
+
+-- name: copy_payloads
+INSERT INTO payloads (bot_id, user_id, channel, component_id, body, at)
+SELECT * FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[], %b::double precision[])
+
+-- name: copy_keys
+INSERT INTO inbox (key, at, session) SELECT * FROM unnest(%b::text[], %b::double precision[], %b::text[])
+
+-- name: copy_steps
+INSERT INTO story (at, ref, kind, detail, stored_at)
+SELECT at, ref, kind, detail, at
+FROM unnest(%b::double precision[], %b::bigint[], %b::text[], %b::text[]) AS copied (at, ref, kind, detail)
 
 -- name: all_conversations
 SELECT bot_id, user_id, channel, state, names, live, ended_at, session FROM conversations

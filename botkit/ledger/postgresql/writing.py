@@ -35,7 +35,7 @@ class Rows:
     """Inputs that change their shard, each with the new one."""
     sent_on: list[tuple[int, int]] = field(default_factory=list)
     """Those of them on which another process has to decide."""
-    answered: list[tuple[int, str, float]] = field(default_factory=list)
+    answered: list[tuple[int, str]] = field(default_factory=list)
     named: list[tuple[ConversationId, str]] = field(default_factory=list)
     """Names under which users of live agent sessions are found from now on."""
     forgotten: list[tuple[ConversationId, str]] = field(default_factory=list)
@@ -84,7 +84,8 @@ def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
             found.append((name, columns_of(given)))
 
     if batch.keys:  # First: all others depend on it.
-        found.append(("insert_new_keys", [sorted(batch.keys), *columns_of(sorted(batch.keys.values()))]))
+        keys = sorted(batch.keys)
+        found.append(("insert_new_keys", [keys, keys, [batch.keys[key][2] for key in keys]]))
     if batch.dropped:
         found.append(("drop_lanes", [list(batch.dropped)]))
     add("insert_effects", [_effect(rows.ranks[item_id], *one) for item_id, one in batch.outbox.items()])
@@ -95,10 +96,7 @@ def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
     add("insert_names", [(*_name(*one), shard_of(one[0])) for one in sorted(rows.named)])
     add(
         "upsert_payloads",
-        [
-            (*key_of(one), hook.component_id, hook.body, float(at))
-            for one, (hook, at) in sorted(batch.payloads.items())
-        ],
+        [(*key_of(one), hook.component_id, hook.body) for one, (hook, _) in sorted(batch.payloads.items())],
     )
     if effects := [item_id // 2 for item_id in batch.completed if item_id % 2]:
         found.append(("delete_effects", [effects]))
@@ -113,7 +111,7 @@ def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
     if rows.sent_on:
         found.append(("tell", [INPUTS_CHANNEL, ",".join([f"{row}:{shard}" for row, shard in rows.sent_on])]))
     if rows.answered:
-        found.append(("tell", [ANSWERS_CHANNEL, ",".join([str(row) for row, _, _ in rows.answered])]))
+        found.append(("tell", [ANSWERS_CHANNEL, ",".join([str(row) for row, _ in rows.answered])]))
     return found
 
 
@@ -146,7 +144,7 @@ def _conversation(stored: Stored) -> tuple[Any, ...]:
         codec.conversation_to_json(conversation),
         codec.names_to_json(stored.names),
         conversation.open,
-        float(conversation.ended_at) if conversation.ended_at is not None else None,
+        conversation.ended_at is not None,
         conversation.session.id if conversation.session is not None else None,
     )
 
