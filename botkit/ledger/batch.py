@@ -118,7 +118,7 @@ class Batch:
             self._complete(input)
             return (Committed(conversation=before, items=(), local_effects=(), refused=decision.refused),)
         prepared = [self._prepare(input, target, before, event, decision)]
-        if others and _ends_all(event):
+        if others and ends_all(event):
             for other in others:
                 open_one = self._conversation(other)
                 ended = self._decide(open_one, original)
@@ -257,7 +257,7 @@ def is_retried(event: Event, seen_with: str | None) -> TypeGuard[UserMessage]:
     return isinstance(event, UserMessage) and seen_with is not None and seen_with != event.request_id
 
 
-def _ends_all(event: Event) -> bool:
+def ends_all(event: Event) -> bool:
     """Whether the input is about every conversation that it may mean: a closure, unless a handler has answered it."""
     if isinstance(event, HookHandled):
         return event.proceed and isinstance(event.original, PlatformSessionClosed)

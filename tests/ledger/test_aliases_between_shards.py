@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,7 +14,16 @@ from msgspec.structs import replace
 
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
-from botkit.handoff.events import AgentTransfer, Event, TimerFired, UserMessage, UserProfile
+from botkit.handoff.events import (
+    AgentTransfer,
+    ApiCall,
+    Event,
+    HookHandled,
+    PlatformSessionClosed,
+    TimerFired,
+    UserMessage,
+    UserProfile,
+)
 from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.postgresql import owner
 from botkit.ledger.postgresql.database import connect
@@ -41,6 +51,8 @@ class Members:
     decided: list[tuple[str | None, str, str]]
     """The text of each message, whom it goes to, and the user of its conversation."""
     witness: psycopg.Connection[tuple[object, ...]]
+    handlers: list[str]
+    """The users of the hooks that handlers have seen."""
 
     @property
     def texts(self) -> list[str | None]:
@@ -51,6 +63,10 @@ class Members:
         ((found,),) = self.witness.execute("SELECT count(*) FROM live_names").fetchall()
         assert isinstance(found, int)
         return found
+
+    def live(self) -> set[object]:
+        """The users of live conversations."""
+        return {user for (user,) in self.witness.execute("SELECT user_id FROM conversations WHERE live")}
 
     def shards_of_inputs(self) -> set[object]:
         return {shard for (shard,) in self.witness.execute("SELECT shard FROM inputs").fetchall()}
@@ -71,6 +87,7 @@ def members(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mem
     monkeypatch.setattr(owner, "LOOK_SECONDS", 1_000.0)
     monkeypatch.setattr("botkit.ledger.postgresql.ownership.PREFERRED_SECONDS", 0.0)
     decided: list[tuple[str | None, str, str]] = []
+    handlers: list[str] = []
 
     def decide(conversation: Conversation, event: Event) -> Decision:
         if isinstance(event, TimerFired):
@@ -78,6 +95,9 @@ def members(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mem
         if isinstance(event, UserMessage):
             to = "bot" if conversation.session is None else "agent"
             decided.append((event.text, to, conversation.id.user_id))
+        if isinstance(event, HookHandled):
+            handlers.append(conversation.id.user_id)
+            event = event.original
         return rules(conversation, event)
 
     url = postgresql.empty()
@@ -87,7 +107,7 @@ def members(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mem
             one.start(lambda _: None)
         until(lambda: all(len(one._owner.shards) == SHARDS // 2 for one in (here, there)), "for half each")
         with connect(url, "witness") as witness:
-            yield Members(here, there, decided, witness)
+            yield Members(here, there, decided, witness, handlers)
     finally:
         for one in (here, there):
             one.close()
@@ -103,6 +123,14 @@ def transfers(one: ConversationId, *, names: tuple[str, ...] = ()) -> Input:
     event = AgentTransfer(
         key=f"k-{number}", at=Instant(1_000.0 + number), session_id=SESSION, profile=UserProfile()
     )
+    return Input(one, event, HookBody(b"{}"), names)
+
+
+def closes(one: ConversationId, *, names: tuple[str, ...], handled: bool = False) -> Input:
+    number = next(_numbers)
+    closed = PlatformSessionClosed(key=f"k-{number}", at=Instant(1_000.0 + number))
+    calls = (ApiCall("send_user_message", "{}"),)
+    event = HookHandled(key=closed.key, at=closed.at, api_calls=calls, original=closed) if handled else closed
     return Input(one, event, HookBody(b"{}"), names)
 
 
@@ -230,3 +258,60 @@ def test_a_message_that_was_passed_on_before_a_handoff_elsewhere_stays_the_bots(
         ("before", "bot", eve.user_id),
         ("after", "agent", ada.user_id),
     ]
+
+
+@pytest.mark.parametrize("handled", [False, True])
+@pytest.mark.parametrize("at", ["here", "there"])
+def test_a_closure_without_channel_and_session_ends_a_users_conversations_in_every_shard(
+    members: Members, at: str, handled: bool
+) -> None:
+    """Whichever process takes it. What handlers have said of it is carried out once."""
+    ada, phone = user_of(members.here, "rtm"), user_of(members.there, "whatsapp", like="phone")
+    stranger = user_of(members.there, "rtm")
+    for one in (ada, phone, stranger):
+        members.here.submit(transfers(one)).result(10)
+    until(lambda: members.names() == 3, "for the hand-offs")
+    closure = closes(ConversationId(BOT, ada.user_id), names=(phone.user_id,), handled=handled)
+    accepted: PostgresLedger = getattr(members, at)
+    assert not accepted.submit(closure).result(10).duplicate
+    until(lambda: members.names() == 1, "for the ends")
+    until(lambda: not members.shards_of_inputs(), "for the rest")
+    assert members.live() == {stranger.user_id}
+    assert len(members.handlers) == (1 if handled else 0)
+    assert accepted.submit(closure).result(10).duplicate
+
+
+def test_a_closure_without_a_channel_comes_after_the_hand_off_that_it_is_about(members: Members) -> None:
+    """A hand-off under another name of the user was decided; the one under the user's own waits in its own shard."""
+    ada, phone = user_of(members.here, "rtm"), user_of(members.there, "whatsapp", like="phone")
+    members.here.submit(transfers(phone)).result(10)
+    until(lambda: members.names() == 1, "for the first hand-off")
+    with deaf(members.here):
+        members.there.submit(transfers(ada)).result(10)
+        members.there.submit(closes(ConversationId(BOT, ada.user_id), names=(phone.user_id,))).result(10)
+        until(lambda: members.live() == set(), "for the first end")
+    until(lambda: not members.shards_of_inputs(), "for the rest")
+    assert members.live() == set()
+
+
+def test_a_closure_whose_commit_is_in_doubt_ends_every_conversation(
+    members: Members, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada, phone = user_of(members.here, "rtm"), user_of(members.there, "whatsapp", like="phone")
+    for one in (ada, phone):
+        members.here.submit(transfers(one)).result(10)
+    until(lambda: members.names() == 2, "for the hand-offs")
+    door, lost = members.here._door, iter([psycopg.OperationalError("lost")])
+    store = door._store
+
+    def cut(given: Any) -> Any:
+        stored = store(given)
+        for error in lost:
+            for one in given:
+                one.id = None
+            raise error
+        return stored
+
+    monkeypatch.setattr(door, "_store", cut)
+    members.here.submit(closes(ConversationId(BOT, ada.user_id), names=(phone.user_id,))).result(10)
+    until(lambda: members.live() == set(), "for the ends")

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.events import Event, HookAnswered
-from botkit.ledger.batch import committed_with, is_flagged, is_retried, original_of, unique_key
+from botkit.ledger.batch import committed_with, ends_all, is_flagged, is_retried, original_of, unique_key
 from botkit.ledger.interface import Committed, Input
 from botkit.ledger.memory import PLATFORM_USER
 from botkit.ledger.postgresql.database import GENERIC_PLANS, INPUTS_FAULT, LOST, Connection, connect
@@ -65,6 +65,11 @@ class _Given:
     @property
     def awaited(self) -> bool:
         return isinstance(self.event, HookAnswered)
+
+    @property
+    def is_everywhere(self) -> bool:
+        """It is about every conversation of its user, on any channel. Those under other names may be in other shards."""
+        return not self.input.conversation_id.channel and ends_all(self.event)
 
 
 class Door:
@@ -196,7 +201,10 @@ class Door:
                 known.append(one)
             else:
                 first[one.key] = one
-        stored += self._insert(self._writer, list(first.values()))
+        stored += self._insert(self._writer, [one for one in first.values() if not one.is_everywhere])
+        for one in first.values():
+            if one.is_everywhere:
+                stored += self._insert_everywhere(self._writer, one)
         known += [one for one in first.values() if one.id is None]
         if known:
             stored += self._again(self._writer, known)
@@ -217,6 +225,15 @@ class Door:
             one.id = item_id
         stored = list(zip(ids, shards, strict=True))
         self._taken({item_id: (shard, one.input) for one, (item_id, shard) in zip(new, stored, strict=True)})
+        return stored
+
+    def _insert_everywhere(self, writer: Connection, one: _Given) -> Sequence[tuple[int, int]]:
+        """Commit an input for the owner of each of its user's conversations. What handlers have said stays with the first one."""
+        bare = replace(one.input, event=original_of(one.event))
+        stored = writer.execute(SQL["take_everywhere"], _values_everywhere(one, bare)).fetchall()
+        if stored:
+            one.id, _ = stored[0]
+        self._taken({row: (shard, one.input if row == one.id else bare) for row, shard in stored})
         return stored
 
     def _insert_awaited(self, writer: Connection, one: _Given) -> Sequence[tuple[int, int]]:
@@ -308,6 +325,18 @@ def _columns(given: Sequence[_Given]) -> dict[str, Any]:
         "components": [one.input.hook.component_id if one.input.hook is not None else None for one in given],
         "bodies": [one.input.hook.body if one.input.hook is not None else None for one in given],
         "flagged": [is_flagged(one.input) for one in given],
+        "platform_user": PLATFORM_USER,
+    }
+
+
+def _values_everywhere(one: _Given, bare: Input) -> dict[str, Any]:
+    user = one.input.conversation_id
+    return {
+        **_values(one),
+        "key": one.key,
+        "bare": input_to_bytes(bare, original_of(one.event)),
+        "bot": user.bot_id,
+        "names": [user.user_id, *one.input.aliases],
         "platform_user": PLATFORM_USER,
     }
 

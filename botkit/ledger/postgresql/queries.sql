@@ -45,6 +45,29 @@ SELECT
     (SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM stored),
     (SELECT coalesce(array_agg(shard ORDER BY id), '{}') FROM stored)
 
+-- name: take_everywhere
+-- What is about every conversation of a user: it goes to each shard to which one of the names leads, and to the user's own, where a
+-- hand-off may be waiting. It returns ids and shards, the first one first, or nothing if the key was there before.
+WITH fresh AS (
+    INSERT INTO inbox (key, at) VALUES (%(key)s, :now) ON CONFLICT (key) DO NOTHING RETURNING key
+), led AS (
+    SELECT n.shard, array_position(%(names)s::text[], n.name) AS place FROM live_names AS n
+    WHERE n.bot_id = %(bot)s AND n.name = ANY (%(names)s::text[])
+    AND (n.user_id = (%(names)s::text[])[1] OR NOT (
+        starts_with(n.user_id, %(platform_user)s) AND starts_with((%(names)s::text[])[1], %(platform_user)s)
+    ))
+    FOR KEY SHARE
+), stored AS (
+    INSERT INTO inputs (shard, input, component_id, body, awaited)
+    SELECT shard, CASE WHEN first THEN %(input)s::bytea ELSE %(bare)s::bytea END, %(component_id)s::text, %(body)s::bytea, false
+    FROM fresh, (
+        SELECT shard, row_number() OVER (ORDER BY min(place), shard) = 1 AS first
+        FROM (SELECT * FROM led UNION ALL SELECT %(shard)s::smallint, NULL) AS every GROUP BY shard
+    ) AS places
+    ORDER BY first DESC, shard RETURNING id, shard
+)
+SELECT id, shard FROM stored ORDER BY id
+
 -- name: next_number
 SELECT nextval(pg_get_serial_sequence('inputs', 'id'))
 
