@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from botkit.checks import Outcome, failed, passed, undecided, warned
 from botkit.ledger.sqlite.migrations import MIGRATIONS, version_of
+from botkit.ledger.sqlite.trouble import stopped
 
 _HEADER = b"SQLite format 3\0"
 _MIB = 1024 * 1024
@@ -143,6 +144,8 @@ class StorePlace:
     def _opened(self) -> Outcome:
         with _noticing_a_service(self.file.with_name(self.file.name + ".lock")) as busy:
             if busy:
+                if (found := stopped(self.file)) is not None:
+                    return failed(found.cause, found.fix)
                 return passed(f"{self.file}; a running service has it open")
             try:
                 version = _version(self.file)

@@ -6,9 +6,12 @@ import asyncio
 import fcntl
 import os
 import resource
+import signal
 import socket
 import sqlite3
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -187,6 +190,48 @@ def test_a_store_that_a_service_has_open_is_left_alone(tmp_path: Path) -> None:
         found = StorePlace(file).store()
     assert (found.ok, found.cause) == (True, f"{file}; a running service has it open")
     assert StorePlace(file).store().ok is False
+
+
+HOLDS = """
+import fcntl, os, signal, sqlite3, sys
+lock = open(sys.argv[1] + ".lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+store = sqlite3.connect(sys.argv[1], isolation_level=None)
+store.execute("PRAGMA journal_mode = WAL")
+if sys.argv[2] == "writing":
+    store.execute("BEGIN IMMEDIATE")
+print("ready", flush=True)
+os.kill(os.getpid(), signal.SIGSTOP)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell who holds a lock")
+@pytest.mark.parametrize(
+    ("doing", "cause"),
+    [
+        ("writing", "was stopped while it was writing to b.db, and keeps it locked"),
+        ("nothing", "was stopped: it holds b.db, and without it nothing is decided or sent"),
+    ],
+)
+def test_a_process_that_was_stopped_and_holds_the_others_up_is_named(
+    tmp_path: Path, doing: str, cause: str
+) -> None:
+    file = made(tmp_path / "b.db")
+    command = [sys.executable, "-c", HOLDS, str(file), doing]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == b"ready\n"
+            os.waitpid(holder.pid, os.WUNTRACED)
+            found = StorePlace(file).store()
+            os.kill(holder.pid, signal.SIGCONT)
+            os.waitpid(holder.pid, os.WCONTINUED)
+            assert StorePlace(file).store().ok
+        finally:
+            holder.kill()
+    assert (found.ok, found.cause) == (False, f"process {holder.pid} {cause}")
+    assert f"kill -CONT {holder.pid}" in found.fix
 
 
 def test_what_is_no_store(tmp_path: Path) -> None:
