@@ -23,7 +23,6 @@ STRANGERS = ""
 """Stands for all bots that are not configured."""
 _MAX_TEXT = 300
 _NUMBERS = re.compile(r"[0-9]+ s ago")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _OTHERS = ("", "", "")
 
 _Key = tuple[str, str, str]
@@ -121,4 +120,4 @@ def _has_room(lines: OrderedDict[_Key, _Seen], now: float) -> bool:
 
 
 def _clean(text: str) -> str:
-    return _CONTROL.sub("?", text)[:_MAX_TEXT]
+    return "".join(one if one.isprintable() else "?" for one in text[:_MAX_TEXT])

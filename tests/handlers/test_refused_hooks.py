@@ -94,3 +94,9 @@ def test_what_a_caller_names_is_cut_and_cleaned(hooks: Refusals) -> None:
     reason = hooks.lines[0]["reason"]
     assert reason.startswith("no such??[31mevent")
     assert len(reason) == 300
+
+
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u2028", "\u0085", "\ud800"])
+def test_characters_that_change_how_a_line_looks_are_replaced(hooks: Refusals, mark: str) -> None:
+    refuse(hooks, HookNotFound(f"the path {mark}x"))
+    assert hooks.lines[0]["reason"] == "the path ?x"
