@@ -37,7 +37,7 @@ class Connections:
         door: answers hooks.
         keep_alive_seconds: how long a connection may idle.
         logs_requests: whether every hook has a line in the access log.
-        max_open: how many may be open. Above it, the oldest stranger goes.
+        max_open: how many may be open. Above it, the oldest stranger goes; if there is no other, the one that is idle for longest.
         max_strangers: how many strangers of one address may be open. Above it, the oldest of them goes.
     """
 
@@ -71,7 +71,8 @@ class Connections:
         if self.strangers.add(connection, address) > self._max_strangers:
             self._refuse(self.strangers.oldest_beside(connection))
         if len(open) - len(self._leaving) > self._max_open:
-            self._refuse(self.strangers.oldest())
+            oldest = self.strangers.oldest()
+            self._refuse(oldest if oldest is not connection else self._idle_for_longest() or connection)
 
     def closed(self, connection: Any) -> None:
         """The connection is gone."""
@@ -83,6 +84,15 @@ class Connections:
         if usual is not self._usual:
             self._usual, self._ack = usual, encoded(ACK_RESPONSE, usual)
         return self._ack
+
+    def _idle_for_longest(self) -> Any | None:
+        """Of those on which a hook was admitted: so nobody with a valid token can keep all places by requests now and then."""
+        idle = [
+            (one.idle_until, number, one)
+            for number, one in enumerate(self._open)
+            if one.idle_until is not None and one not in self.strangers and one not in self._leaving
+        ]
+        return min(idle)[2] if idle else None
 
     def _refuse(self, connection: Any) -> None:
         self._refused += 1

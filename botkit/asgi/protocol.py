@@ -178,6 +178,14 @@ class HookProtocol(HttpToolsProtocol):
         self.is_stranger = False
         self.shared.strangers.remove(self)
 
+    @property
+    def idle_until(self) -> int | None:
+        """The tick at which it is closed unless a request comes; None while one is under way."""
+        cycle = self.cycle
+        if self.pipeline or not self._is_head or self._extra_bytes or not (cycle and cycle.response_complete):
+            return None
+        return self._deadline
+
     def close_within(self, seconds: int) -> None:
         """Close the connection in a while, if it is open then."""
         self._deadline = self.shared.now + seconds

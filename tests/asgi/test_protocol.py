@@ -384,10 +384,26 @@ async def test_one_address_has_a_number_of_strangers_of_its_own(stage: Protocol)
     assert [one.transport.aborted for one in (*of_one[2:], *more)] == [True, True, False, False, False, False]
 
 
-async def test_where_all_are_known_a_new_one_is_refused(stage: Protocol) -> None:
+async def test_where_all_are_known_the_one_that_is_idle_for_longest_goes(stage: Protocol) -> None:
+    server = stage.server(max_open=3)
+    known = [server.connect() for _ in range(3)]
+    for one in known:
+        assert await answers_a_hook(one)
+        server.seconds_pass(1)
+    known[0].feed(request())
+    assert statuses(await known[0].answered(2)) == [200, 200]
+    assert await answers_a_hook(server.connect())
+    assert [one.transport.aborted for one in known] == [False, True, False]
+
+
+@pytest.mark.parametrize("begun", [request(BODY[:10], size=len(BODY)), b"P", request() + request()])
+async def test_where_all_are_busy_a_new_one_is_refused(stage: Protocol, begun: bytes) -> None:
     server = stage.server(max_open=2)
     known = [server.connect() for _ in range(2)]
     assert [await answers_a_hook(one) for one in known] == [True, True]
+    held(stage)
+    for one in known:
+        one.feed(begun)
     assert server.connect().transport.aborted
     assert not any(one.transport.closed for one in known)
 
