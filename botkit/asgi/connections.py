@@ -37,7 +37,8 @@ class Connections:
         door: answers hooks.
         keep_alive_seconds: how long a connection may idle.
         logs_requests: whether every hook has a line in the access log.
-        max_open: how many may be open. Above it, the oldest stranger goes; if there is no other, the one that is idle for longest.
+        max_open: how many may be open. Above it, the oldest stranger goes; without another one, the connection that is idle for
+            longest.
         max_strangers: how many strangers of one address may be open. Above it, the oldest of them goes.
     """
 

@@ -14,7 +14,7 @@ import asyncio
 from typing import ClassVar
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from botkit.asgi.connections import (
     DISCARD_SECONDS,
@@ -37,6 +37,8 @@ class HookProtocol(HttpToolsProtocol):
     """Whether the headers of a request are incomplete, or none has begun."""
     is_stranger: bool = True
     """Whether no hook was admitted on it yet."""
+    _running: RequestResponseCycle | None = None
+    """The request that the application answers now."""
     _extra_bytes: int = 0
     """Received since the last part of a body or the last complete request."""
 
@@ -87,6 +89,7 @@ class HookProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self._client_has_gone()
         self.shared.closed(self)
         cycle: object = self.cycle
         if type(cycle) is HookCycle:
@@ -100,7 +103,20 @@ class HookProtocol(HttpToolsProtocol):
         if is_answered == self._is_head and not self.pipeline:
             self.send_400_response(why)
         else:
-            self.transport.close()
+            self._close()
+
+    def _close(self) -> None:
+        """Close the connection; applications whose answers are not complete are told that the client has gone."""
+        self.pipeline.clear()
+        self._client_has_gone()
+        self.transport.close()
+
+    def _client_has_gone(self) -> None:
+        # `cycle` is the newest request. The one that is answered now may be an earlier one, of which uvicorn knows nothing here.
+        for cycle in (self._running, self.cycle):
+            if cycle is not None:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     # --- the parser's callbacks -------------------------------------------------------------------------------------
 
@@ -152,6 +168,7 @@ class HookProtocol(HttpToolsProtocol):
     # --- uvicorn's callbacks ----------------------------------------------------------------------------------------
 
     def on_response_complete(self) -> None:
+        self._running = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
         if self.cycle.response_complete:
             self._deadline = self.shared.now + self.shared.keep_alive_seconds
@@ -197,7 +214,7 @@ class HookProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             self.transport.abort()  # The client does not read what is still to be sent.
         else:
-            self.transport.close()
+            self._close()
             self._deadline = now + DISCARD_SECONDS
 
     def _usual_way(self) -> None:
@@ -209,6 +226,8 @@ class HookProtocol(HttpToolsProtocol):
         self.url, self.expect_100_continue = url, expects
         self.headers += headers
         super().on_headers_complete()
+        if not self.pipeline:
+            self._running = self.cycle
 
 
 class PageProtocol(HookProtocol):

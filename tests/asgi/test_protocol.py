@@ -14,6 +14,7 @@ from botkit.asgi.connections import (
     HEADER_SECONDS,
     MAX_HEAD_BYTES,
     MAX_PIPELINE,
+    OTHER_SECONDS,
 )
 from botkit.handoff.conversation import Conversation
 from botkit.hooks.bodies import BODY_SECONDS, CROWDED_SECONDS, MAX_BYTES
@@ -22,6 +23,7 @@ from tests.door.stage import Connection, Protocol, answers, memory
 from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
 
 BODY = as_body(user_message())
+PAGE = b"GET /elsewhere HTTP/1.1\r\nhost: here\r\n\r\n"
 
 
 def request(
@@ -217,6 +219,49 @@ async def test_trailers_are_no_headers(stage: Protocol) -> None:
     assert not any(name == b"x" for name, _ in connection.protocol.headers)
     connection.feed(b"\r\n" + request())
     assert statuses(await connection.answered(2)) == [200, 200]
+
+
+@pytest.mark.parametrize(
+    "then", [b"no HTTP\r\n\r\n", MAX_PIPELINE * 2 * PAGE, b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 20_000]
+)
+async def test_the_end_of_a_connection_is_no_error_of_the_application(
+    stage: Protocol, caplog: pytest.LogCaptureFixture, then: bytes
+) -> None:
+    connection = stage.connect()
+    with caplog.at_level("ERROR", logger="uvicorn.error"):
+        connection.feed(PAGE)
+        connection.feed(then)
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert connection.transport.closed
+    assert caplog.messages == []
+
+
+async def test_a_client_that_goes_with_requests_in_its_pipeline_is_no_error_of_the_application(
+    stage: Protocol, caplog: pytest.LogCaptureFixture
+) -> None:
+    connection = stage.connect()
+    with caplog.at_level("ERROR", logger="uvicorn.error"):
+        connection.feed(PAGE * 2)
+        connection.transport.close()
+        connection.protocol.connection_lost(None)
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert caplog.messages == []
+
+
+async def test_an_application_that_answers_too_late_makes_no_error(
+    stage: Protocol, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = stage.server()
+    connection = server.connect()
+    with caplog.at_level("ERROR", logger="uvicorn.error"):
+        connection.feed(PAGE)
+        server.seconds_pass(OTHER_SECONDS)
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert connection.transport.closed
+    assert caplog.messages == []
 
 
 async def test_a_pipeline_has_a_limit(stage: Protocol) -> None:

@@ -206,6 +206,20 @@ def test_it_starts_at_once_after_a_kill(service: Service) -> None:
     assert service.post() == 200
 
 
+def _known_connection(service: Service) -> socket.socket:
+    """A connection on which a hook with a valid token has come."""
+    connection = socket.create_connection(("127.0.0.1", service.port), 30)
+    lines = [
+        f"POST /botkit/sdk/bots/{BOT_ID}/on_user_message HTTP/1.1",
+        "Host: here",
+        f"Token: {token(expires=FAR)}",
+        "Content-Length: 0",
+    ]
+    connection.sendall("\r\n".join([*lines, "", ""]).encode())
+    assert connection.recv(1000).startswith(b"HTTP/1.1 412")
+    return connection
+
+
 def test_idle_connections_do_not_block_others(running: Service) -> None:
     with ExitStack() as open_connections:
         for _ in range(300):
@@ -228,11 +242,19 @@ def test_silent_connections_shut_nobody_out(small: Service) -> None:
             assert requests.get(f"{small.monitors_url}/{page}", timeout=30).status_code == 200
 
 
+def test_connections_with_a_token_that_are_idle_shut_nobody_out(small: Service) -> None:
+    with ExitStack() as open_connections:
+        for _ in range(40):
+            open_connections.enter_context(_known_connection(small))
+        assert small.post() == 200
+        assert requests.get(f"{small.url}/healthz", timeout=30).status_code == 200
+
+
 def test_monitors_are_answered_while_all_connections_are_taken(small: Service) -> None:
-    with ExitStack() as sessions:
-        for number in range(32):
-            session = sessions.enter_context(requests.Session())
-            assert small.post(request_id=number, by=session) == 200
+    with ExitStack() as open_connections:
+        busy = [open_connections.enter_context(_known_connection(small)) for _ in range(32)]
+        for one in busy:
+            one.sendall(b"POST ")
         with pytest.raises(requests.ConnectionError):
             requests.get(f"{small.url}/healthz", timeout=30)
         assert requests.get(f"{small.monitors_url}/healthz", timeout=30).json() == {"status": "ok"}
