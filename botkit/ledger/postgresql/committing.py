@@ -96,11 +96,11 @@ class Committing:
         try:
             try:
                 # Keys are rarely repeated: storing them tells.
-                deleted = writing.write(connection, decided.batch, decided.rows)
+                deleted = writing.write(connection, decided.batch, decided.rows, ahead=self._held.own.ahead)
             except KeysSeen:
                 seen = connection.execute(SQL["seen_keys"], ([key for key in keys if key],)).fetchall()
                 decided = deciding.together(wanted, keys, dict(seen), active)
-                deleted = writing.write(connection, decided.batch, decided.rows)
+                deleted = writing.write(connection, decided.batch, decided.rows, ahead=self._held.own.ahead)
         except INPUTS_FAULT:
             raise
         except LOST:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from botkit.boottime import boottime
 from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection
@@ -22,6 +23,8 @@ PING_SECONDS = 1.0
 STUCK_SECONDS = 6.0
 """The others end a session that keeps the server waiting for so long in the middle of a statement: no limit of its own does. An
 owner that lives is in none for so long: it takes and reads a few thousand rows at a time."""
+MEASURED_SECONDS = 1.0
+"""An answer that takes longer does not tell the server's time of day."""
 PREFERRED_SECONDS = 2.0
 """After a restart of the server, everybody gets back what it owned before others may claim it."""
 SESSION: dict[str, str | int] = {
@@ -51,6 +54,9 @@ class Ownership:
 
     def __init__(self, member: str) -> None:
         self._member = member
+        self._wall: Callable[[], float] = time.time
+        self.ahead = 0.0
+        """By how many seconds this machine's clock is ahead of the server's."""
         self.shards: frozenset[int] = frozenset()
         self._unclean: frozenset[int] = frozenset()
         """Shards that are not given up cleanly when they are given up next."""
@@ -119,7 +125,9 @@ class Ownership:
         row = connection.execute(SQL["members"], given).fetchone()
         self._heard = began
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        members, held, restarted, stuck = row
+        members, held, restarted, stuck, server = row
+        if (took := boottime() - began) < MEASURED_SECONDS:
+            self.ahead = self._wall() - took - server
         if stuck:
             _log.warning(
                 "sessions_ended", sessions=stuck, reason="their processes stand still in a statement"

@@ -145,14 +145,15 @@ SELECT * FROM unnest(%b::double precision[], %b::bigint[], %b::text[], %b::text[
 WHERE :unless_repeated
 
 -- name: upsert_conversations
-INSERT INTO conversations (bot_id, user_id, channel, shard, state, names, live, ended_at, session)
-SELECT bot_id, user_id, channel, shard, state, names, live, CASE WHEN ended THEN :now END, session FROM unnest(
+INSERT INTO conversations (bot_id, user_id, channel, shard, state, names, live, ended_at, session, ahead)
+SELECT bot_id, user_id, channel, shard, state, names, live, CASE WHEN ended THEN :now END, session, %b::double precision
+FROM unnest(
     %b::text[], %b::text[], %b::text[], %b::smallint[], %b::bytea[], %b::bytea[], %b::boolean[], %b::boolean[], %b::text[]
 ) AS changed (bot_id, user_id, channel, shard, state, names, live, ended, session)
 WHERE :unless_repeated
 ON CONFLICT (bot_id, user_id, channel) DO UPDATE
 SET state = excluded.state, names = excluded.names, live = excluded.live, ended_at = excluded.ended_at,
-    session = excluded.session
+    session = excluded.session, ahead = excluded.ahead
 
 -- name: delete_conversations
 DELETE FROM conversations USING unnest(%b::text[], %b::text[], %b::text[]) AS gone (bot_id, user_id, channel)
@@ -195,8 +196,8 @@ AND live_names.channel = gone.channel
 -- --- the owner: its shards ---------------------------------------------------------------------------------------------
 
 -- name: members
--- How many processes there are that can read what this one writes, which shards have an owner, and whether the server has just
--- started. It ends the sessions of processes that stand still in the middle of sending a statement or of reading its answer.
+-- How many processes there are that can read what this one writes, which shards have an owner, whether the server has just
+-- started, and its time of day. It ends the sessions of processes that stand still in the middle of sending a statement or of reading its answer.
 SELECT
     (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'botkit owner %%'
      AND coalesce(substring(application_name FROM ' format (\d{1,4})$')::int, 1) >= %(format)s),
@@ -209,7 +210,8 @@ SELECT
         application_name LIKE 'botkit owner %%'
         OR application_name IN ('botkit door', 'botkit notifier', 'botkit listener', 'botkit reader', 'botkit start')
      ) AND (state = 'active' AND wait_event_type = 'Client' OR wait_event = 'ClientWrite')
-     AND state_change < clock_timestamp() - %(stuck)s * interval '1 second')
+     AND state_change < clock_timestamp() - %(stuck)s * interval '1 second'),
+    :now
 
 -- name: claim
 -- The inner query is a whole of its own (OFFSET 0), so that no lock is taken of a shard that is not wanted.
@@ -246,7 +248,7 @@ DELETE FROM meta WHERE name = ANY (%s::text[]) RETURNING value
 SELECT nextval('outbox_blocks')
 
 -- name: conversations
-SELECT state, names FROM conversations WHERE shard = %s
+SELECT state, names, ahead FROM conversations WHERE shard = %s
 
 -- name: effects
 SELECT id, rank, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, coalesce(length(body), 0)

@@ -14,6 +14,7 @@ from botkit.ledger import codec
 from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.ledger.memory import Stored
 from botkit.ledger.postgresql.database import Connection
+from botkit.ledger.postgresql.other_clocks import by_this_clock
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.rows import decision_from_bytes
 from botkit.ledger.sizes import fitting
@@ -44,8 +45,17 @@ class Gained:
     last_rank: int
 
 
-def of_shards(connection: Connection, shards: Sequence[int], between: Between = _nothing) -> Gained:
-    """Everything that is decided in these shards. `between` is called after each answer of the server."""
+def of_shards(
+    connection: Connection, shards: Sequence[int], between: Between = _nothing, ahead: float = 0.0
+) -> Gained:
+    """Everything that is decided in these shards.
+
+    Args:
+        connection: to the store.
+        shards: which.
+        between: called after each answer of the server.
+        ahead: by how many seconds this machine's clock is ahead of the server's.
+    """
     found: list[tuple[int, OutboxItem, int]] = []
     """Effects with their places and the bytes of their hooks."""
     stored: list[Stored] = []
@@ -59,8 +69,11 @@ def of_shards(connection: Connection, shards: Sequence[int], between: Between = 
         for row, rank, decided, _, size in _by_rank(connection, SQL["kept_inputs"], shard, between):
             found.append((rank, decision_from_bytes(decided, row * 2, None), size))
         stored += [
-            Stored(codec.conversation_from_json(state), codec.names_from_json(names))
-            for state, names in connection.execute(SQL["conversations"], (shard,))
+            Stored(
+                by_this_clock(codec.conversation_from_json(state), ahead=ahead, theirs=theirs),
+                codec.names_from_json(names),
+            )
+            for state, names, theirs in connection.execute(SQL["conversations"], (shard,))
         ]
         between()
     found.sort(key=lambda one: one[0])

@@ -47,8 +47,14 @@ class Rows:
 _DELETE_EFFECTS = frozenset({"drop_lanes", "delete_effects", "delete_inputs"})
 
 
-def write(connection: Connection, batch: Batch, rows: Rows) -> int:
+def write(connection: Connection, batch: Batch, rows: Rows, *, ahead: float = 0.0) -> int:
     """Write everything in one transaction.
+
+    Args:
+        connection: the owner's.
+        batch: what was decided.
+        rows: the rows that follow from it.
+        ahead: by how many seconds this machine's clock is ahead of the server's.
 
     Returns:
         The number of effects that were deleted: done, or without their lane.
@@ -57,7 +63,7 @@ def write(connection: Connection, batch: Batch, rows: Rows) -> int:
         KeysSeen: a key was committed before, although it was not decided as seen. Nothing of it is durable.
         psycopg.Error: nothing of it is durable, unless the connection was lost: then nobody knows.
     """
-    statements = _statements(batch, rows)
+    statements = _statements(batch, rows, ahead)
     cursors = []
     if len(statements) == 1:
         cursors = [connection.execute(SQL[name], columns) for name, columns in statements]
@@ -76,7 +82,7 @@ def write(connection: Connection, batch: Batch, rows: Rows) -> int:
     return deleted - len(set(rows.done))
 
 
-def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
+def _statements(batch: Batch, rows: Rows, ahead: float) -> list[tuple[str, Sequence[Any]]]:
     found: list[tuple[str, Sequence[Any]]] = []
 
     def add(name: str, given: Sequence[Sequence[Any]]) -> None:
@@ -92,7 +98,8 @@ def _statements(batch: Batch, rows: Rows) -> list[tuple[str, Sequence[Any]]]:
     add("insert_steps", batch.story)
     changes = sorted(batch.changes.items(), key=lambda one: one[0])
     add("delete_conversations", [key_of(one) for one, stored in changes if stored is None])
-    add("upsert_conversations", [_conversation(stored) for _, stored in changes if stored is not None])
+    if conversations := [_conversation(stored) for _, stored in changes if stored is not None]:
+        found.append(("upsert_conversations", [ahead, *columns_of(conversations)]))
     add("insert_names", [(*_name(*one), shard_of(one[0])) for one in sorted(rows.named)])
     add(
         "upsert_payloads",
