@@ -81,8 +81,8 @@ class Clouds:
         self._conversations_of: defaultdict[int, list[str]] = defaultdict(list)
         """The conversations of each user, the newest last."""
         self._subject_of: dict[int, str] = {}
-        self._streams: defaultdict[str, list[asyncio.Transport]] = defaultdict(list)
-        """Open event streams by the subjects of their tokens."""
+        self._streams: defaultdict[str, list[tuple[float, asyncio.Transport]]] = defaultdict(list)
+        """Open event streams by the subjects of their tokens, each with the time when it was opened (epoch)."""
         self._entries_before: dict[int, int] = {}
         self._platform: asyncio.Server | None = None
         self._runner: web.AppRunner | None = None
@@ -158,10 +158,13 @@ class Clouds:
             text.removeprefix(_QUOTED) for text in self.shown[number] if text and text.startswith(_QUOTED)
         ]
 
-    def listened_to(self, number: int) -> bool:
-        """Whether an event stream of the user's conversation is open."""
+    def listened_to(self, number: int, since: float = 0.0) -> bool:
+        """Whether an event stream of the user's conversation is open that was not opened before `since` (epoch).
+
+        A stream of a process that was killed looks open until this loop reads its end.
+        """
         streams = self._streams[self._subject_of.get(number, "")]
-        return any(not transport.is_closing() for transport in streams)
+        return any(at >= since and not transport.is_closing() for at, transport in streams)
 
     async def arrival(self, number: int, text: str, deadline: float) -> float:
         """Wait until the platform has a message, at most until the deadline. Returns when; both in epoch seconds."""
@@ -267,8 +270,8 @@ class Clouds:
         if request.path == STREAM_PATH:
             claims = _claims(request.headers["Authorization"].removeprefix("Bearer "))
             subject = str(claims["sub"])
-            open_ones = [one for one in self._streams[subject] if not one.is_closing()]
-            self._streams[subject] = [*open_ones, request.transport]
+            open_ones = [one for one in self._streams[subject] if not one[1].is_closing()]
+            self._streams[subject] = [*open_ones, (at, request.transport)]
             return await handler(request)
         response = await handler(request)
         self._find_users()

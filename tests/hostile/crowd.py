@@ -208,12 +208,16 @@ class Crowd:
 
     # --- waiting and checking --------------------------------------------------------------------------------------------
 
-    async def until_listened_to(self, numbers: Sequence[int], seconds: float) -> float:
-        """Wait until the conversations have an event stream. Returns the seconds that it took; no longer than this."""
+    async def until_listened_to(self, numbers: Sequence[int], seconds: float, *, since: float = 0.0) -> float:
+        """Wait until the conversations have an event stream that was opened after `since` (epoch).
+
+        Returns:
+            The seconds that it took; no longer than `seconds`.
+        """
         began = time.monotonic()
         left = list(numbers)
         while (took := time.monotonic() - began) < seconds:
-            left = [number for number in left if not self._clouds.listened_to(number)]
+            left = [number for number in left if not self._clouds.listened_to(number, since)]
             if not left:
                 break
             await asyncio.sleep(_LOOK_SECONDS)

@@ -38,7 +38,7 @@ async def kills(house: House, found: Findings, amounts: Amounts) -> None:
         with_agents = [one.number for one in orphans if one.with_agent]
         _, took = await asyncio.gather(
             heard(house, found, orphans, since),
-            house.crowd.until_listened_to(with_agents, 4 * STREAMS_SECONDS),
+            house.crowd.until_listened_to(with_agents, 4 * STREAMS_SECONDS, since=since),
         )
         found.streams.append(took)
         await victim.ready(house.session)

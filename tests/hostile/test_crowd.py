@@ -27,7 +27,7 @@ class SlowClouds:
     def helped(self, number: int) -> bool:
         return self.answer
 
-    def listened_to(self, number: int) -> bool:
+    def listened_to(self, number: int, since: float = 0.0) -> bool:
         return self.answer
 
 
