@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from botkit_sandbox.salesforce import SalesforceCloud
 from botkit_sandbox.salesforce.eventlog import frame
+from botkit_sandbox.salesforce.refusal import Refusal
 from botkit_sandbox.salesforce.state import Conversation, Entry
+from botkit_sandbox.salesforce.tokens import Claims
 
 Disorder = Literal["repeated", "delayed", "lost", "swapped", "unknown"]
 HELD_SECONDS = 1.5
@@ -27,6 +29,17 @@ class HostileDesk(SalesforceCloud):
         self._share = 0.0
         self._held: dict[str, tuple[Conversation, str, Entry]] = {}
         """Events that wait for the next one of their conversation."""
+        self._verified: dict[str, Claims] = {}
+        """By the headers that brought them: a client sends the same one with every call."""
+
+    def authorize(self, authorization: str | None) -> Claims:
+        """As every desk does, but a signature is verified once."""
+        claims = self._verified.get(authorization or "")
+        if claims is None:
+            claims = self._verified[authorization or ""] = super().authorize(authorization)
+        elif why := self.dead(claims):
+            raise Refusal(401, why)
+        return claims
 
     def disturb(self, disorders: Sequence[Disorder], share: float) -> None:
         """From now on, one of these happens to so many of all agents' messages."""

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 
+from botkit_sandbox.salesforce import tokens
 from botkit_sandbox.salesforce.stream import PATH as STREAM_PATH
 from tests.hostile.clouds import Clouds, email_of
 
@@ -88,3 +89,23 @@ async def test_a_stream_of_a_process_that_has_just_been_killed_is_not_taken_for_
     assert not clouds.listened_to(USER, killed_at)
     assert await client.listen() == 200
     assert clouds.listened_to(USER, killed_at)
+
+
+async def test_a_token_that_expires_is_refused_although_it_was_verified_before(
+    clouds: Clouds, client: Client
+) -> None:
+    assert await client.listen() == 200
+    clouds.expire_token(USER)
+    assert await client.listen() == 401
+
+
+async def test_the_signature_of_a_token_is_verified_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert await client.listen() == 200
+
+    def never(*_: object) -> None:
+        raise AssertionError("it was verified before")
+
+    monkeypatch.setattr(tokens, "read", never)
+    assert await client.listen() == 200
