@@ -28,6 +28,7 @@ from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import (
     ACCESS,
+    HOOK,
     OTHER,
     SESSION,
     START,
@@ -486,6 +487,23 @@ async def test_what_waits_to_act_can_be_lost(world: World) -> None:
     assert not world.system.said("send")
     assert world.sent == []
     assert list(world.ledger.rows) == [1, 2]
+
+
+async def test_what_is_lost_before_its_first_attempt_is_not_left_in_doubt(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(_: ConversationId) -> HookBody:
+        world.ledger.acts = False
+        return HOOK
+
+    monkeypatch.setattr(world.ledger, "at_hand", False)
+    monkeypatch.setattr(world.ledger, "newest_hook", read)
+    world.ledger.decided(conversation(), SendToUser(Content(text="hi")))
+    await async_until(lambda: not world.ledger.acts)
+    await settle()
+    assert await world.engine.lose(the_user, 5) == {}
+    assert world.sent == []
+    assert list(world.ledger.rows) == [1]
 
 
 # --- inside -------------------------------------------------------------------------------------------------------

@@ -290,7 +290,6 @@ class Delivery:
         try:
             verdict = Verdict.REPEAT if doubt is None else await self.doubts.look(item, doubt, breaker)
             if verdict is Verdict.REPEAT:
-                self.leave_in_doubt(item)
                 event = await self._attempt(item, progress)
         except LedgerClosed:
             raise
@@ -323,6 +322,7 @@ class Delivery:
                 async with self._reading:
                     hook = await self.payloads.own(item)
                     await self._until_it_may_act(item)
+                    self.leave_in_doubt(item)
                     return await self.performer.perform(item, hook, patience=patience)
             if isinstance(item.effect, _NEEDS_PAYLOAD):
                 hook = await self.payloads.newest(item.conversation_id)
@@ -331,6 +331,7 @@ class Delivery:
                     self.parked.add(item, progress)
                     raise ParkItem
         await self._until_it_may_act(item)
+        self.leave_in_doubt(item)
         if not is_seen_through(item.effect):
             return await self.performer.perform(item, hook, patience=patience)
         attempt = asyncio.ensure_future(self.performer.perform(item, hook))
