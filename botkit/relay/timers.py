@@ -36,6 +36,8 @@ KEEP: Final = timedelta(hours=6)
 of messages a second are millions of rows an hour."""
 CATCH_UP_SECONDS: Final = 5.0
 """After a start, and after this process stood still, no session is ended for what did not happen before its events were read."""
+EXTENDED_PER_SECOND: Final = 50
+"""Max requestIds that are extended in a second after a start, unless they are due: messages would wait behind thousands."""
 _GIVES_UP: Final = frozenset({TimerName.ACCEPT, TimerName.EXPIRY, TimerName.IDLE_WARNING, TimerName.IDLE_END})
 _LONGEST: Final = 100 * 365 * 86_400.0
 """Seconds. `datetime` cannot represent every number that an agent system may ask for."""
@@ -80,6 +82,8 @@ class Timers:
         self._planned: BootTime | None = None
         """The time of the scheduler's job."""
         self._firing: set[asyncio.Task[None]] = set()
+        self._extend_next = BootTime(0.0)
+        """When the next requestId of those that were taken on is extended."""
 
     def at(self, *, session_id: str, name: str) -> BootTime | None:
         """When a timer fires; None if it is not armed."""
@@ -130,10 +134,17 @@ class Timers:
         seconds = self._heartbeat.due_in(timer.due, timer.seconds)
         seconds = min(seconds, timer.seconds) if timer.seconds > 0 else seconds
         if timer.name == TimerName.EXTEND:
-            seconds = 0.0  # How long the requestId is still valid is not known.
+            seconds = min(seconds, self._until_extended())
         elif timer.name in _GIVES_UP:
             seconds = max(seconds, CATCH_UP_SECONDS)
         self.arm(conversation_id, session_id=session_id, name=timer.name, due=timer.due, seconds=seconds)
+
+    def _until_extended(self) -> float:
+        """Seconds until one more requestId may be extended: how long they are still valid is not known, so it is soon."""
+        now = self._clock.boottime()
+        turn = max(now, self._extend_next)
+        self._extend_next = BootTime(turn + 1 / EXTENDED_PER_SECOND)
+        return turn - now
 
     def lose(self, leaves: Leaves) -> None:
         """Forget the timers of these conversations; their next process arms them."""

@@ -118,6 +118,48 @@ async def test_polling_beside_a_stream_ends_with_its_first_bytes(world: World) -
     assert len(world.system.connects) == 1
 
 
+async def lists_read_beside(world: World, *events: AgentSaid) -> int:
+    """How many lists are read within 12 s of two new streams, of which one brings these events at once, the other nothing."""
+    for number in (1, 2):
+        world.ledger.decided(numbered(number))
+        await settle()
+    await world.clock.advance(1)
+    for event in events:
+        world.system.connections[0].say(event)
+    await world.clock.advance(11)
+    return len(world.system.fetches)
+
+
+async def test_a_new_stream_without_bytes_is_not_polled_while_another_one_delivers(world: World) -> None:
+    first_ones, checks_after_an_event = 2, 2
+    read = await lists_read_beside(world, said("e1", ms=now_ms(world)))
+    assert read == first_ones + checks_after_an_event
+
+
+async def test_a_new_stream_without_bytes_is_polled_if_no_other_delivers(world: World) -> None:
+    first_ones = 2
+    assert await lists_read_beside(world) >= first_ones + 4
+
+
+async def test_a_new_stream_without_an_echo_is_polled_although_another_one_delivers(world: World) -> None:
+    for number in (1, 2):
+        world.ledger.decided(numbered(number))
+        await settle()
+    await world.clock.advance(1)
+    world.system.connections[0].say(said("e1", ms=now_ms(world)))
+    await settle()
+    session = numbered(2).session
+    assert session is not None
+    message = SendToAgent(session.id, SYSTEM, ACCESS, message_id="m-1", text="are you there?")
+    world.ledger.decided(numbered(2), message)
+    await settle()
+    before = len(world.system.fetches)
+    await world.clock.advance(4)
+    read_without_polling = len(world.system.fetches) - before
+    await world.clock.advance(4)
+    assert len(world.system.fetches) - before > read_without_polling + 1
+
+
 async def test_a_message_to_the_agents_without_an_echo_makes_the_stream_suspect(world: World) -> None:
     await listening(world)
     await world.clock.advance(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import pairwise
 from typing import Literal
 
 import pytest
@@ -24,6 +25,7 @@ from botkit.ledger.interface import HookBody, OutboxItem
 from botkit.relay.inbound import receipts
 from botkit.relay.outbound import short_way
 from botkit.relay.outbound.delivery import MAY_ACT_SECONDS
+from botkit.relay.timers import EXTENDED_PER_SECOND
 from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import (
@@ -58,6 +60,14 @@ class Gate(asyncio.Event):
 
 def the_user(conversation_id: ConversationId) -> bool:
     return conversation_id == USER
+
+
+def of_another_user(number: int, timer: Timer) -> Conversation:
+    """One of many conversations, with a session that has this timer."""
+    session = conversation(timers=(timer,)).session
+    assert session is not None
+    own = structs.replace(session, id=f"{SESSION[:-4]}{number:04}")
+    return Conversation(ConversationId(USER.bot_id, f"user-{number}"), own)
 
 
 def passes(world: World, *texts: str, user: ConversationId = USER) -> None:
@@ -105,6 +115,29 @@ async def test_a_session_that_comes_is_received_and_its_timers_fire(world: World
     world.engine.gain([], [conversation(timers=(Timer("search", START),))])
     await async_until(lambda: len(world.system.connections) == 1)
     await async_until(lambda: any(isinstance(event, TimerFired) for event in world.ledger.events))
+
+
+async def test_request_ids_of_many_sessions_that_come_are_extended_little_by_little(world: World) -> None:
+    many = [
+        of_another_user(number, Timer("extend", LATER, 240.0)) for number in range(4 * EXTENDED_PER_SECOND)
+    ]
+    world.engine.gain([], many)
+    fired = [0]
+    for _ in range(4):
+        await world.clock.advance(1)
+        fired.append(sum(isinstance(event, TimerFired) for event in world.ledger.events))
+    assert all(0 < later - earlier <= 1.2 * EXTENDED_PER_SECOND for earlier, later in pairwise(fired))
+    await world.clock.advance(1)
+    assert sum(isinstance(event, TimerFired) for event in world.ledger.events) == len(many)
+
+
+async def test_request_ids_that_are_due_are_extended_at_once_however_many_come(world: World) -> None:
+    many = [
+        of_another_user(number, Timer("extend", START, 240.0)) for number in range(4 * EXTENDED_PER_SECOND)
+    ]
+    world.engine.gain([], many)
+    await world.clock.advance(1)
+    assert sum(isinstance(event, TimerFired) for event in world.ledger.events) == len(many)
 
 
 async def test_the_time_before_it_came_is_not_of_an_effects_retry_deadline(

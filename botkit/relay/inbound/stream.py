@@ -294,7 +294,10 @@ class StreamReceiver(Receiver):
         return self.system.capabilities.poll_interval.total_seconds()
 
     def _is_suspect(self, now: float) -> bool:
-        return self._has_list and self._health.is_suspect(now, held_since=self.path.held_since)
+        path = self.path
+        return self._has_list and self._health.is_suspect(
+            now, held_since=path.held_since, delivered_at=path.delivered_at
+        )
 
     def _proof_of_silence(self, now: BootTime) -> Proof | None:
         """See `StreamHealth.verdict`. A stream that still waits for its turn to be opened is not held."""

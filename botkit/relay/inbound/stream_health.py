@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 FIRST_BYTES_SECONDS = 3.0
-"""A stream without a byte for this time after its opening is suspect."""
+"""A stream without a byte for this time after its opening is suspect, unless others have delivered since then: what holds streams
+back holds all of them."""
 ECHO_SECONDS = 4.0
 """A stream that is silent for this time after a message to the agents is suspect: it brings the user's messages back (9.4)."""
 QUIET_SECONDS = 30.0
@@ -91,19 +92,23 @@ class StreamHealth:
         """The list had an event that the stream has not brought."""
         self.missed_at = self.missed_at or now
 
-    def is_suspect(self, now: float, *, held_since: float) -> bool:
+    def is_suspect(self, now: float, *, held_since: float, delivered_at: float = 0.0) -> bool:
         """Whether the stream may be held back.
 
         Args:
             now: the time.
             held_since: when streams on this path turned out to be held; 0 if they are not.
+            delivered_at: when a stream on this path last brought an event in time; 0 if none has.
         """
         if not self.opened_at:
             return False
         if self.doubted_at and now - self.doubted_at <= SUSPECT_AFTER_LATE_SECONDS:
             return True
         if not self.heard_at:
-            return now - self.opened_at >= FIRST_BYTES_SECONDS
+            delivers = delivered_at > max(self.opened_at, held_since)
+            return now - self.opened_at >= (QUIET_SECONDS if delivers else FIRST_BYTES_SECONDS) or (
+                self.sent_at > self.opened_at and now - self.sent_at >= ECHO_SECONDS
+            )
         return (
             now - self.heard_at >= self._quiet_seconds
             or (self.sent_at > self.heard_at and now - self.sent_at >= ECHO_SECONDS)

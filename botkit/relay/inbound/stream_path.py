@@ -41,6 +41,8 @@ class StreamPath:
         self.turns = asyncio.Semaphore(MAX_POLLING)
         self.listening: set[Receiver] = set()
         """The receivers with a stream."""
+        self.delivered_at = 0.0
+        """When a stream last brought an event in time."""
         self.trust = StreamTrust(bot_id=bot_id, system=system)
         self._bot_id = bot_id
         self._system = system
@@ -52,7 +54,6 @@ class StreamPath:
         self._least_delay = float("inf")
         self._least_delay_since = 0.0
         self._reached_at = 0.0
-        self._delivered_at = 0.0
         self._doubted_at = float("-inf")
 
     def may_open(self, now: BootTime) -> bool:
@@ -70,7 +71,7 @@ class StreamPath:
             if opened_at > self.held_since:
                 self._wait_longer(now)
             return
-        if self._delivered_at > proof.since and not self._is_second(now, proof):
+        if self.delivered_at > proof.since and not self._is_second(now, proof):
             if now - self._doubted_at > DOUBT_SECONDS:
                 self._doubted_at = now
             _log.info("stream_held", bot=self._bot_id, system=self._system, why=proof.why)
@@ -109,7 +110,7 @@ class StreamPath:
         self._least_delay = min(self._least_delay, delay)
         lateness = delay - self._least_delay
         if lateness < MISSED_SECONDS:
-            self._delivered_at = now
+            self.delivered_at = now
         return lateness
 
     def age(self, now: BootTime, high_water_ms: int) -> float:
