@@ -208,16 +208,23 @@ class Crowd:
 
     # --- waiting and checking --------------------------------------------------------------------------------------------
 
-    async def until_listened_to(self, numbers: Sequence[int], seconds: float, *, since: float = 0.0) -> float:
-        """Wait until the conversations have an event stream that was opened after `since` (epoch).
+    async def until_listened_to(
+        self, numbers: Sequence[int], seconds: float, *, since: float | None = None
+    ) -> float:
+        """Wait until the conversations have an event stream.
+
+        Args:
+            numbers: of the users.
+            seconds: no longer than this.
+            since: the streams were opened after this time (epoch), from which the seconds count; by default now, with any stream.
 
         Returns:
-            The seconds that it took; no longer than `seconds`.
+            The seconds that it took.
         """
-        began = time.monotonic()
+        began = time.time() if since is None else since
         left = list(numbers)
-        while (took := time.monotonic() - began) < seconds:
-            left = [number for number in left if not self._clouds.listened_to(number, since)]
+        while (took := time.time() - began) < seconds:
+            left = [number for number in left if not self._clouds.listened_to(number, since or 0.0)]
             if not left:
                 break
             await asyncio.sleep(_LOOK_SECONDS)

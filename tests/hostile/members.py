@@ -114,12 +114,15 @@ class Member:
                 raise RuntimeError(f"{self.name} is not ready: {self.last_words()}")
             await asyncio.sleep(0.1)
 
-    async def kill(self, session: aiohttp.ClientSession) -> None:
-        """kill -9, with its counter read before."""
+    async def kill(self, session: aiohttp.ClientSession) -> float:
+        """kill -9, with its counter read before; wait until it has ended. Returns when it was killed (epoch)."""
         await self.possible_duplicates(session)
+        at = time.time()
         self._signal(signal.SIGKILL)
         assert self.process is not None
-        self.process.wait(10)
+        # A process with thousands of connections takes a while to end: both emulated sides must not stand still for it.
+        await asyncio.to_thread(self.process.wait, 10)
+        return at
 
     async def terminate(self, session: aiohttp.ClientSession) -> None:
         """SIGTERM, with its counter read before; wait until it has ended."""

@@ -32,9 +32,9 @@ async def kills(house: House, found: Findings, amounts: Amounts) -> None:
         await asyncio.sleep(house.chance.uniform(0.0, 2.0))
         victim = house.chance.choice(house.members)
         orphans = await house.belonging_to(victim)
-        await victim.kill(house.session)
+        since = await victim.kill(house.session)
         found.injected += 1
-        since = await _started_again(house, victim)
+        await _start_again(house, victim)
         with_agents = [one.number for one in orphans if one.with_agent]
         _, took = await asyncio.gather(
             heard(house, found, orphans, since),
@@ -63,18 +63,17 @@ async def crashes(house: House, found: Findings, amounts: Amounts) -> None:
                 found.broken.append(f"no process came to a point {point}")
                 continue
             found.injected += 1
-            since = await _started_again(house, victim)
+            since = time.time()
+            await _start_again(house, victim)
             await heard(house, found, orphans, since)
             await victim.ready(house.session)
 
 
-async def _started_again(house: House, victim: Member) -> float:
-    """Start it, and wait for it if there is no other. Returns when it was started (epoch)."""
-    since = time.time()
+async def _start_again(house: House, victim: Member) -> None:
+    """Start it, and wait for it if there is no other."""
     victim.spawn()
     if house.owners is None:
         await victim.ready(house.session)
-    return since
 
 
 def _is_down(member: Member) -> bool:

@@ -41,7 +41,7 @@ HUNDREDS = Scale(
 THOUSANDS = Scale(
     has_proxies=False,
     ping_seconds=15.0,
-    call_seconds=30,
+    call_seconds=10,
     patches=("patient-streams",),
     open_seconds=2_400.0,
 )
