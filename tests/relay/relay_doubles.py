@@ -302,6 +302,7 @@ class FakePlatform:
     history: deque[int | Exception | None] = field(default_factory=deque)
     """The next answers to `times_shown`; the last one stays. Without any, the history cannot tell."""
     looks: int = 0
+    looked_since: list[Instant] = field(default_factory=list)
     lines: tuple[TranscriptLine, ...] = ()
     transcript_answer: Exception | None = None
     transcript_hangs: bool = False
@@ -343,6 +344,7 @@ class FakePlatform:
 
     async def times_shown(self, effect: PlatformEffect, hook: HookBody, *, since: Instant) -> int | None:
         self.looks += 1
+        self.looked_since.append(since)
         if not self.history:
             return None
         found = self.history[0] if len(self.history) == 1 else self.history.popleft()

@@ -10,7 +10,7 @@ from botkit.errors import CallRefused, NotAuthorized, ServerTrouble, Unreachable
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import CallUser, PassToBot, PassToUser, PlatformEffect, SendToUser
 from botkit.handoff.events import Content
-from botkit.ledger.interface import OutboxItem
+from botkit.ledger.interface import Committed, OutboxItem
 from botkit.relay.leaving import everything
 from botkit.relay.outbound.doubts import READABLE_SECONDS
 from botkit.relay.outbound.short_way import MAX_IN_TASKS
@@ -214,6 +214,18 @@ async def test_what_a_killed_process_has_shown_is_not_shown_again(world: World) 
     assert is_done(world)
     assert world.sent == []
     assert world.metrics.duplicates == 0
+
+
+async def test_what_this_process_decides_anew_is_looked_for_since_it_was_made(world: World) -> None:
+    """The row of a message that a killed process was passing on has no decision of its own."""
+    world.platform.history.append(1)
+    await world.clock.advance(8.0)
+    item = structs.replace(left(1, PassToUser()), decided_at=world.clock.boottime())
+    world.ledger.rows[1] = item
+    world.engine.accept([Committed(conversation(), (item,), ())])
+    await world.clock.advance(HOUR)
+    assert is_done(world)
+    assert set(world.platform.looked_since) == {START}
 
 
 async def test_what_a_stop_has_cut_off_may_still_appear(world: World) -> None:

@@ -192,8 +192,11 @@ class Performer:
         return None
 
     def _made_at(self, item: OutboxItem) -> Instant:
-        """When the effect was made, by the clock as it is set now."""
-        if not item.decided_at:
+        """When the effect was made, by the clock as it is set now.
+
+        One in doubt was made by a former process, also if this one has decided on it anew.
+        """
+        if item.in_doubt or not item.decided_at:
             return item.created_at
         return Instant(self.clock.now() - (self.clock.boottime() - item.decided_at))
 
