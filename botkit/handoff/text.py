@@ -16,6 +16,8 @@ _WHITE_SPACE = re.compile(r"[^\S\u00a0\u2007\u202f]+")
 """White space that allows a line break; no-break spaces do not."""
 _DIRECTION_MARKS = re.compile(r"[\u061c\u200e\u200f\u2066-\u2069]")
 """Invisible characters that a copied word may bring along from a text with both directions."""
+LONGEST_COMPARED = 4_000
+"""Max characters of a text of which spelling does not count; those of the configuration have up to 2,000."""
 
 
 def length(text: str) -> int:
@@ -172,7 +174,13 @@ def _is_one_syllable(before: str, after: str) -> bool:
 
 
 def as_compared(text: str) -> str:
-    """A text without what does not distinguish it from an equal one: case, spacing, direction marks, punctuation at its end."""
+    """A text without what does not distinguish it from an equal one: case, spacing, direction marks, punctuation at its end.
+
+    Nothing that long texts are compared with is as long, so they stay as they are: the time grows with the square of the
+    accents on one letter.
+    """
+    if len(text) > LONGEST_COMPARED:
+        return text
     visible = _DIRECTION_MARKS.sub("", unicodedata.normalize("NFKC", text))
     folded = " ".join(visible.casefold().split())
     bare = folded

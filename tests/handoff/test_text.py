@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from botkit.handoff.text import cut, length, split
+from botkit.handoff.text import LONGEST_COMPARED, as_compared, cut, length, split
 
 FAMILY = "👨‍👩‍👧‍👦"
 WAVING_FLAG = "🏴󠁧󠁢󠁳󠁣󠁴󠁿"
@@ -204,3 +204,9 @@ def test_a_very_long_text_is_split_in_no_time() -> None:
     for unit in ("word ", "x", "🇩🇪", "e" + "\u0301" * 500, " "):
         text = unit * (1_000_000 // length(unit))
         assert all(length(piece) <= 10_000 for piece in split(text, 10_000))
+
+
+def test_a_text_that_is_longer_than_any_configured_one_is_compared_as_it_is() -> None:
+    accents = "\u0327\u0301" * (LONGEST_COMPARED // 2)
+    assert as_compared(f"{accents}!") == f"{accents}!"
+    assert as_compared(f"{accents[:-2]}!") != f"{accents[:-2]}!"
