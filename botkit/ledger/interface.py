@@ -74,7 +74,7 @@ class OutboxItem(Record, frozen=True, eq=False):
     """An effect in the outbox: stored and not yet done.
 
     Its id is unique among those that are not done. In a store of one process, ids grow in the order of the decisions.
-    `decided_at` is not stored, and does not count in comparisons.
+    `decided_at` and `stored_at` are not stored with it, and do not count in comparisons.
     """
 
     id: int
@@ -87,6 +87,8 @@ class OutboxItem(Record, frozen=True, eq=False):
     """Whether a former process may have carried it out. That is not stored with it."""
     decided_at: BootTime = BootTime(0.0)
     """When this process decided on it; 0 if an earlier one or another did."""
+    stored_at: BootTime = BootTime(0.0)
+    """When a former process stored it, by this machine's clock for durations; 0 if that is not known."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, OutboxItem):
@@ -216,6 +218,7 @@ class Ledger(Protocol):
     def sweep(self, before: Instant, *, stories_before: Instant | None = None) -> int:
         """Delete inbox keys, ended conversations and payloads older than this; the number of rows deleted.
 
+        A store with a server of its own goes by that one's clock (`clocks`), because processes with different clocks use it.
         Steps of stories are deleted if they are older than `stories_before`; None keeps them.
         """
 

@@ -1,4 +1,4 @@
-"""A session that comes from a machine with another clock: its timers are not early here."""
+"""What comes from a machine with another clock: timers are not early here, and it is known how long ago effects were stored."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from msgspec.structs import replace
 
+from botkit.boottime import boottime
 from botkit.handoff.conversation import (
     AgentSession,
     Conversation,
@@ -18,7 +19,8 @@ from botkit.handoff.conversation import (
     Timer,
 )
 from botkit.handoff.decision import Decision
-from botkit.handoff.events import AgentTransfer, Event, OtherHook, UserProfile
+from botkit.handoff.effects import SendToUser
+from botkit.handoff.events import AgentTransfer, Content, Event, OtherHook, UserMessage, UserProfile
 from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.other_clocks import by_this_clock
@@ -91,6 +93,12 @@ class Machine:
         self.ledger.submit(Input(one, event, HookBody(b"{}"))).result(10)
         until(lambda: self.session_of(one).language == language, "for the change")
 
+    def says(self, one: ConversationId, text: str) -> None:
+        """Something for the user is in the outbox."""
+        event = UserMessage(key=text, at=Instant(self.now()), text=text, agent_transfer=None)
+        self.ledger.submit(Input(one, event, HookBody(b"{}"))).result(10)
+        until(lambda: bool(self.relay.items), "for the effect")
+
     def session_of(self, one: ConversationId) -> AgentSession:
         found = self.ledger.conversation(one)
         assert found is not None
@@ -106,6 +114,8 @@ class Machine:
         if isinstance(event, OtherHook):
             assert conversation.session is not None
             return Decision(replace(conversation, session=replace(conversation.session, language=event.name)))
+        if isinstance(event, UserMessage):
+            return Decision(conversation, (SendToUser(Content(event.text or "")),))
         session = AgentSession(SESSION, "salesforce", Phase.OPENING, event.at, "en")
         timer = Timer("accept", Instant(self.now() + 300.0), 300.0)
         return Decision(replace(conversation, session=replace(session, timers=(timer,))))
@@ -143,3 +153,13 @@ def test_a_state_that_another_machine_has_changed_goes_by_that_ones_clock(start:
     start(-9).transfers(ADA)
     start(0).changes(ADA, "de")
     assert start(2).due_in(ADA) == pytest.approx(300.0, abs=120.0)
+
+
+@pytest.mark.parametrize("hours", [-9, 0, 9])
+def test_it_is_known_since_when_an_effect_of_another_machine_is_stored(start: Start, hours: float) -> None:
+    former = start(hours)
+    before = boottime()
+    former.says(ADA, "hello")
+    stored = boottime()
+    (item,) = start(0).relay.items.values()
+    assert before - 1.0 < item.stored_at < stored + 1.0

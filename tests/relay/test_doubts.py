@@ -7,7 +7,7 @@ from msgspec import structs
 from structlog.testing import capture_logs
 
 from botkit.errors import CallRefused, NotAuthorized, ServerTrouble, Unreachable
-from botkit.handoff.conversation import ConversationId
+from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import CallUser, PassToBot, PassToUser, PlatformEffect, SendToUser
 from botkit.handoff.events import Content
 from botkit.ledger.interface import Committed, OutboxItem
@@ -226,6 +226,28 @@ async def test_what_this_process_decides_anew_is_looked_for_since_it_was_made(wo
     await world.clock.advance(HOUR)
     assert is_done(world)
     assert set(world.platform.looked_since) == {START}
+
+
+@pytest.mark.parametrize(
+    ("effect", "ahead", "since"),
+    [
+        (SAID, -HOUR, 5.0),
+        (SAID, HOUR, 5.0),
+        (PassToUser(), HOUR, 5.0),
+        (PassToUser(), -HOUR, -HOUR),  # It may stand in the history for long before it was stored.
+    ],
+)
+async def test_what_a_machine_with_another_clock_left_is_looked_for_since_it_was_stored(
+    world: World, effect: PlatformEffect, ahead: float, since: float
+) -> None:
+    world.platform.history.append(1)
+    await world.clock.advance(5.0)
+    stored = world.clock.boottime()
+    await world.clock.advance(8.0)
+    await resumes(
+        world, structs.replace(left(1, effect), created_at=Instant(START + ahead), stored_at=stored)
+    )
+    assert set(world.platform.looked_since) == {START + since}
 
 
 async def test_what_a_stop_has_cut_off_may_still_appear(world: World) -> None:

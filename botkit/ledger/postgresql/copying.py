@@ -38,7 +38,7 @@ _ALL = {
 }
 _PUT = {
     Table.CONVERSATIONS: SQL["copy_conversations"],
-    Table.EFFECTS: SQL["insert_effects"],
+    Table.EFFECTS: SQL["copy_effects"],
     Table.PAYLOADS: SQL["copy_payloads"],
     Table.KEYS: SQL["copy_keys"],
     Table.STEPS: SQL["copy_steps"],

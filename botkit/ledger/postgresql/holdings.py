@@ -62,7 +62,7 @@ class Holdings:
             return 0
         numbers = sorted(shards)
         keep = partial(self.own.keep, connection)
-        gained = reading.of_shards(connection, numbers, keep, self.own.ahead)
+        gained = reading.of_shards(connection, numbers, keep, self.own.ahead, self.own.server_ahead)
         for stored in gained.stored:
             self.remembered.put(stored.conversation.id, stored)
         self.deciding.live_before.update(

@@ -57,6 +57,8 @@ class Ownership:
         self._wall: Callable[[], float] = time.time
         self.ahead = 0.0
         """By how many seconds this machine's clock is ahead of the server's."""
+        self.server_ahead: float | None = None
+        """The server's time of day, less this machine's clock for durations."""
         self.shards: frozenset[int] = frozenset()
         self._unclean: frozenset[int] = frozenset()
         """Shards that are not given up cleanly when they are given up next."""
@@ -128,6 +130,7 @@ class Ownership:
         members, held, restarted, stuck, server = row
         if (took := boottime() - began) < MEASURED_SECONDS:
             self.ahead = self._wall() - took - server
+            self.server_ahead = server - began
         if stuck:
             _log.warning(
                 "sessions_ended", sessions=stuck, reason="their processes stand still in a statement"

@@ -251,7 +251,7 @@ SELECT nextval('outbox_blocks')
 SELECT state, names, ahead FROM conversations WHERE shard = %s
 
 -- name: effects
-SELECT id, rank, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, coalesce(length(body), 0)
+SELECT id, rank, bot_id, user_id, channel, lane, kind, effect, created_at, stored_at, coalesce(length(body), 0)
 FROM outbox WHERE shard = %(shard)s AND rank > %(after)s ORDER BY rank LIMIT %(rows)s
 
 -- name: kept_inputs
@@ -428,6 +428,15 @@ SELECT
     (SELECT count(*) FROM conversations),
     (SELECT count(*) FROM outbox) + (SELECT count(*) FROM inputs WHERE rank IS NOT NULL),
     (SELECT count(*) FROM payloads), (SELECT count(*) FROM inbox), (SELECT count(*) FROM story)
+
+-- name: copy_effects
+INSERT INTO outbox (
+    id, shard, rank, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, body, stored_at
+)
+SELECT *, NULL FROM unnest(
+    %b::bigint[], %b::smallint[], %b::bigint[], %b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bytea[],
+    %b::double precision[], %b::text[], %b::bytea[]
+)
 
 -- name: copy_conversations
 INSERT INTO conversations (bot_id, user_id, channel, shard, state, names, live, ended_at, session)

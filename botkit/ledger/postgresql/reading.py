@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from botkit.boottime import boottime
+from botkit.boottime import BootTime, boottime
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.ledger import codec
 from botkit.ledger.interface import HookBody, OutboxItem
@@ -46,7 +46,11 @@ class Gained:
 
 
 def of_shards(
-    connection: Connection, shards: Sequence[int], between: Between = _nothing, ahead: float = 0.0
+    connection: Connection,
+    shards: Sequence[int],
+    between: Between = _nothing,
+    ahead: float = 0.0,
+    server_ahead: float | None = None,
 ) -> Gained:
     """Everything that is decided in these shards.
 
@@ -55,16 +59,19 @@ def of_shards(
         shards: which.
         between: called after each answer of the server.
         ahead: by how many seconds this machine's clock is ahead of the server's.
+        server_ahead: the server's time of day, less this machine's clock for durations; None if it is not known.
     """
     found: list[tuple[int, OutboxItem, int]] = []
     """Effects with their places and the bytes of their hooks."""
     stored: list[Stored] = []
     for shard in shards:
-        for number, rank, *key, lane, kind, effect, created_at, _, size in _by_rank(
+        for number, rank, *key, lane, kind, effect, created_at, stored_at, size in _by_rank(
             connection, SQL["effects"], shard, between
         ):
             fields = codec.effect_from_json(kind, effect)
             item = OutboxItem(number * 2 + 1, ConversationId(*key), lane, fields, Instant(created_at))
+            if stored_at is not None and server_ahead is not None:
+                item = replace(item, stored_at=BootTime(stored_at - server_ahead))
             found.append((rank, item, size))
         for row, rank, decided, _, size in _by_rank(connection, SQL["kept_inputs"], shard, between):
             found.append((rank, decision_from_bytes(decided, row * 2, None), size))

@@ -194,11 +194,18 @@ class Performer:
     def _made_at(self, item: OutboxItem) -> Instant:
         """When the effect was made, by the clock as it is set now.
 
-        One in doubt was made by a former process, also if this one has decided on it anew.
+        One in doubt was made by a former process, whose clock may be wrong, also if this one has decided on it anew. A bot's message
+        stands in the history a little before it is stored.
         """
+        if item.stored_at:
+            stored = self._time_of_day(item.stored_at)
+            return stored if isinstance(item.effect, effects.SendToUser) else min(stored, item.created_at)
         if item.in_doubt or not item.decided_at:
             return item.created_at
-        return Instant(self.clock.now() - (self.clock.boottime() - item.decided_at))
+        return self._time_of_day(item.decided_at)
+
+    def _time_of_day(self, at: BootTime) -> Instant:
+        return Instant(self.clock.now() - (self.clock.boottime() - at))
 
     async def _call_handlers(self, item: OutboxItem, effect: effects.CallHandlers) -> events.Event | None:
         """The calls that handlers request are committed together with the completion of the effect: made once, or not at all."""
