@@ -194,8 +194,8 @@ class Performer:
     def _made_at(self, item: OutboxItem) -> Instant:
         """When the effect was made, by the clock as it is set now.
 
-        One in doubt was made by a former process, whose clock may be wrong, also if this one has decided on it anew. A bot's message
-        stands in the history a little before it is stored.
+        One in doubt was made by a former process, whose clock may be wrong, also if this one has decided on it anew.
+        A bot's message stands in the history a little before it is stored.
         """
         if item.stored_at:
             stored = self._time_of_day(item.stored_at)
