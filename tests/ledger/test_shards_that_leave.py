@@ -11,13 +11,14 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
-from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.handoff.conversation import AgentSession, Conversation, ConversationId, Instant, Phase
 from botkit.handoff.decision import Decision
 from botkit.handoff.effects import PassToBot
 from botkit.handoff.events import Event, UserMessage
 from botkit.ledger.interface import HookBody, Input, OutboxItem
-from botkit.ledger.postgresql import owner
+from botkit.ledger.postgresql import holdings, owner
 from botkit.ledger.postgresql.database import connect
 from botkit.ledger.postgresql.door import Door, _given
 from botkit.ledger.postgresql.ledger import PostgresLedger
@@ -37,6 +38,7 @@ def _somebody_in(shard: int) -> ConversationId:
 
 ADA, EVE = _somebody_in(0), _somebody_in(SHARDS - 1)
 """Shards are given up from the highest number on."""
+HAND_OVER = "an agent, please"
 
 
 class Moves:
@@ -82,6 +84,9 @@ def ledger(
     def decide(conversation: Conversation, event: Event) -> Decision:
         assert isinstance(event, UserMessage)
         decided.append(event.text)
+        if event.text == HAND_OVER:
+            session = AgentSession(str(conversation.id), "salesforce", Phase.ACTIVE, event.at, "en")
+            return Decision(replace(conversation, session=session))
         return Decision(conversation, (PassToBot(),))
 
     ledger = PostgresLedger(postgresql.empty(), decide)
@@ -173,3 +178,32 @@ def test_nothing_is_attempted_after_a_cut_off_before_the_relay_lets_go_of_what_o
         _, _, let_go = moves.lost[0]
         let_go.set_result(None)
         until(ledger.may_act, "for the other shards to be attempted")
+
+
+def test_shards_with_many_conversations_are_given_up_a_few_at_a_time(
+    ledger: PostgresLedger, moves: Moves, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holdings, "MOVED_AT_ONCE", 2)
+    numbers = [SHARDS - 1, SHARDS - 3, SHARDS - 5, SHARDS - 6]
+    users = {shard: _somebody_in(shard) for shard in numbers}
+    for one in users.values():
+        ledger.submit(_input(one, HAND_OVER)).result(10)
+    with _another_member(postgresql.url):
+        for leaving in ({SHARDS - 1, SHARDS - 3}, {SHARDS - 5, SHARDS - 6}):
+            until(lambda: moves.lost, "for it to give shards up")
+            leaves, _, let_go = moves.lost.pop()
+            assert {shard for shard, one in users.items() if leaves(one)} == leaving
+            let_go.set_result(None)
+        until(lambda: len(ledger._owner._own.shards) == SHARDS // 2, "for it to give up its half")
+
+
+def test_a_shard_with_too_many_conversations_is_given_up_alone(
+    ledger: PostgresLedger, moves: Moves, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holdings, "MOVED_AT_ONCE", 0)
+    for one in (EVE, _somebody_in(SHARDS - 2)):
+        ledger.submit(_input(one, HAND_OVER)).result(10)
+    with _another_member(postgresql.url):
+        until(lambda: moves.lost, "for it to give shards up")
+        leaves, _, _ = moves.lost[0]
+        assert [leaves(_somebody_in(shard)) for shard in (SHARDS - 1, SHARDS - 2)] == [True, False]

@@ -307,7 +307,7 @@ class Owner:
     def _turn(self, connection: Connection) -> None:
         gives_up, may_claim = self._own.turn(connection)
         if gives_up and not self._closed:
-            self._leave(connection, gives_up, told=True)
+            self._leave(connection, self._held.some_of(gives_up), told=True)
         before, effects = len(self._own.shards), 0
         for first in range(0, len(may_claim), MAX_CLAIMED):
             if self._closed:
