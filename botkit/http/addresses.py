@@ -15,10 +15,14 @@ _OF_METADATA = tuple(
     ip_network(network)
     for network in (
         "100.100.100.200",  # Alibaba
+        "fd00:100::100:200",
         "168.63.129.16",  # Azure
         "fd00:ec2::/32",  # AWS: this and other services of an instance
         "fd20:ce::254",  # Google
         "fd00:42::42",  # Scaleway
+        "192.0.0.192",  # Oracle
+        "fd00:c1::a9fe:a9fe",
+        "fd00:a9fe:a9fe::1",  # Akamai
     )
 )
 """The metadata services of clouds at addresses that are not link-local, as most of them are."""
