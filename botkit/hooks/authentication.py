@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections import OrderedDict
+from math import isnan
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,8 @@ class Authentication:
                 token, self._kore.client_secret.reveal(), algorithms=[self._kore.algorithm], options=_OPTIONS
             )
             expires = float(claims["exp"])
+            if isnan(expires):
+                raise ValueError
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
             raise self._refusal(token, error) from error
         app_id = claims.get("appId")

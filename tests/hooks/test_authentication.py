@@ -64,6 +64,7 @@ def test_any_other_token_is_refused(wrong: str) -> None:
             "kore.client_id",
         ),
         (token(expires=None), "the token has no valid exp", "not the platform"),
+        (token(expires=float("nan")), "the token has no valid exp", "not the platform"),
         (token(expires=NOW - 11), "the token expired 11 s ago", "the clock of this machine"),
         (
             token(algorithm="HS512"),
