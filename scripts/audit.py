@@ -1,4 +1,4 @@
-"""The dependency audit: asks OSV (https://osv.dev) for known vulnerabilities of every version in both lock files.
+"""The dependency audit: asks OSV (https://osv.dev) for known vulnerabilities of every version in all lock files.
 
 It is one call with all of them. Without a way to OSV nothing is known of them: the audit says so, and fails only with
 ``--strict``.
@@ -16,7 +16,7 @@ from typing import Any
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = (ROOT / "requirements.lock", ROOT / "requirements-dev.lock")
+LOCKS = tuple(ROOT / f"requirements{of}.lock" for of in ("", "-dev", "-fuzz"))
 OSV = "https://api.osv.dev/v1/querybatch"
 SECONDS = (3.0, 15.0)
 """To connect, and to answer."""
@@ -24,7 +24,7 @@ _PIN = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)$", re.MULTILINE)
 
 
 def main() -> int:
-    """Audit both lock files. Returns the exit code."""
+    """Audit all lock files. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--strict", action="store_true", help="fail if OSV cannot be reached")
     strict: bool = parser.parse_args().strict

@@ -23,6 +23,10 @@ def test_every_package_of_the_bill_is_reached_from_botkit_or_builds_it() -> None
     assert all(set(one["dependsOn"]) <= known for one in bill["dependencies"])
 
 
+def test_every_lock_file_is_audited() -> None:
+    assert set(audit.LOCKS) == set(audit.ROOT.glob("requirements*.lock"))
+
+
 @responses.activate
 def test_a_version_with_a_known_vulnerability_fails_the_audit(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
