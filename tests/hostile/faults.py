@@ -27,6 +27,7 @@ _CLOCK: dict[str, Fault] = {"wall clock steps": clock_faults.steps}
 FAULTS: Mapping[StoreName, Mapping[str, Fault]] = {
     "SQLite": {
         **_PROCESSES,
+        "power failure": sqlite_faults.without_power,
         "disk full": sqlite_faults.full,
         "store read-only": sqlite_faults.read_only,
         "store locked": sqlite_faults.locked,

@@ -77,7 +77,14 @@ class Member:
         self.folder = self._configuration.parent
         path = self.folder / "controls"
         self.controls = Controls(path)
-        self._patches = [f"stepped-clock={path}", f"chosen-crash={path}", *patches]
+        self.syncs = self.folder / "syncs"
+        """How far the log of SQLite is synced; see `power`."""
+        self._patches = [
+            f"stepped-clock={path}",
+            f"chosen-crash={path}",
+            f"noted-syncs={self.syncs}",
+            *patches,
+        ]
         self._log = self.folder / "serve.log"
 
     @property

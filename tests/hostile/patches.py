@@ -36,6 +36,7 @@ from botkit.ledger.sqlite import SqliteLedger, committing, forks
 from botkit.relay.inbound import stream
 from botkit.relay.outbound.lanes import Lanes
 from tests.hostile.controls import Controls, Point
+from tests.hostile.power import note_syncs
 
 ENVIRONMENT = "BOTKIT_TEST_PATCHES"
 LATE_SECONDS = 0.5
@@ -172,6 +173,7 @@ def fence_that_does_not_hold(_: str) -> None:
 PATCHES: dict[str, Callable[[str], None]] = {
     "stepped-clock": stepped_clock,
     "chosen-crash": chosen_crash,
+    "noted-syncs": note_syncs,
     "short-silence": short_silence,
     "patient-streams": patient_streams,
     "late-commit": late_commit,

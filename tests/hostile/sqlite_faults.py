@@ -1,4 +1,4 @@
-"""SQLite's file: the disk is full, it is read-only or locked by another process, damaged, or its log is gone."""
+"""SQLite's file: the power fails, the disk is full, it is read-only or locked by another process, damaged, or its log is gone."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from tests.hostile.findings import Amounts, Findings, some_heard
+from tests.hostile.findings import Amounts, Findings, heard, some_heard
 from tests.hostile.house import House
+from tests.hostile.power import lose_power
 
 TROUBLE_SECONDS = 2.5
 REFUSES_SECONDS = 30.0
@@ -36,6 +37,20 @@ async def full(house: House, found: Findings, amounts: Amounts) -> None:
         await asyncio.sleep(TROUBLE_SECONDS)
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
         await some_heard(house, found, time.time())
+
+
+async def without_power(house: House, found: Findings, amounts: Amounts) -> None:
+    """The power fails while everybody chats: what was not synced is lost or torn."""
+    for _ in range(amounts.times):
+        await house.settled()
+        await asyncio.sleep(house.chance.uniform(0.0, 1.0))
+        member = house.members[0]
+        orphans = await house.belonging_to(member)
+        since = await member.kill(house.session)
+        found.injected += 1 + lose_power(house.database, member.syncs, house.chance)
+        member.spawn()
+        await member.ready(house.session)
+        await heard(house, found, orphans, since)
 
 
 async def read_only(house: House, found: Findings, amounts: Amounts) -> None:
