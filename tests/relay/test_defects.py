@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -141,6 +142,27 @@ async def test_an_attempt_that_does_not_end_holds_up_the_end_for_a_limited_time(
     await settle()
     assert ("EndSession", "delivered") in world.metrics.done
     assert len(world.engine.lanes) == 0
+
+
+async def test_an_end_that_waits_in_the_lane_outlives_a_second_drop(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_over = asyncio.Event()
+
+    async def ends_late(*_: Any, **__: Any) -> None:
+        with suppress(asyncio.CancelledError):
+            await is_over.wait()
+        await is_over.wait()
+
+    monkeypatch.setattr(world.system, "send", ends_late)
+    world.ledger.decided(conversation(), CALLS["send"])
+    await settle()
+    world.ledger.decided(OVER, DropLane(SESSION), END)
+    await settle()
+    world.ledger.decided(OVER, DropLane(SESSION))
+    is_over.set()
+    await async_until(lambda: len(world.engine.lanes) == 0)
+    assert world.system.said("end") == [ACCESS]
 
 
 async def test_a_cancelled_attempt_that_fails_in_another_way_is_not_repeated(
