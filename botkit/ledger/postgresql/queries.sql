@@ -197,7 +197,8 @@ AND live_names.channel = gone.channel
 
 -- name: members
 -- How many processes there are that can read what this one writes, which shards have an owner, whether the server has just
--- started, and its time of day. It ends the sessions of processes that stand still in the middle of sending a statement or of reading its answer.
+-- started, and its time of day. It ends the sessions of processes that stand still in the middle of sending a statement or of
+-- reading its answer.
 SELECT
     (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'botkit owner %%'
      AND coalesce(substring(application_name FROM ' format (\d{1,4})$')::int, 1) >= %(format)s),
