@@ -46,11 +46,11 @@ class Talk:
         self.task = asyncio.create_task(self._listen())
 
     async def begin(self) -> None:
-        """Open the chat and wait until an agent has joined."""
+        """Open the chat and wait until an agent has joined, and the next poll waits at the server."""
         await self.open()
         self.listen()
         self.server.accept()
-        await self.until(lambda: any(type(event).__name__ == "AgentJoined" for event in self.heard))
+        await self.until(lambda: "AgentJoined" in self.kinds and self.server.hanging == 1)
 
     async def _listen(self) -> None:
         try:
