@@ -10,10 +10,11 @@ from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import pytest
+from msgspec import structs
 
 from botkit.config.settings import Settings
 from botkit.errors import ConfigurationError, LedgerClosed, Problem, ServerTrouble
-from botkit.handoff.conversation import Conversation, Instant
+from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.effects import OutboundEffect, PassToBot, SendToAgent, SendToUser, lane
 from botkit.handoff.events import Content
 from botkit.ledger.interface import Committed, Input, OutboxItem
@@ -137,6 +138,25 @@ def test_it_is_ready_between_start_and_close(stage: Stage) -> None:
     assert relay.ready()
     relay.close(1.0)
     assert not relay.ready()
+
+
+def test_it_is_ready_and_delivers_while_the_streams_of_a_thousand_conversations_do_not_open(
+    stage: Stage,
+) -> None:
+    stage.system.holds_headers = True
+    for number in range(1000):
+        one = ConversationId(USER.bot_id, f"u-{number}", USER.channel)
+        talk = conversation()
+        assert talk.session is not None
+        session = structs.replace(talk.session, id=f"{number:08d}{SESSION[8:]}")
+        stage.ledger.conversations[one] = structs.replace(talk, id=one, session=session)
+    relay = stage.relay()
+    relay.start()
+    assert relay.ready()
+    stage.ledger.decided(Conversation(USER), to_user("hello"))
+    until(lambda: stage.shown == ["hello"])
+    assert stage.system.connects  # They are being opened.
+    assert not stage.system.connections
 
 
 def busy(relay: Relay) -> threading.Event:
