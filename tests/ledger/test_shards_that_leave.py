@@ -112,6 +112,14 @@ def _input(one: ConversationId, text: str) -> Input:
     return Input(one, event, HookBody(text.encode()))
 
 
+def _hand_over(ledger: PostgresLedger, *users: ConversationId) -> None:
+    """Each has an agent session, as the owner knows it: a hook is acknowledged before that."""
+    for one in users:
+        ledger.submit(_input(one, HAND_OVER)).result(10)
+    remembered = ledger._owner._held.remembered
+    until(lambda: sum(one.conversation.open for one in remembered.all()) == len(users), "for all decisions")
+
+
 def test_what_was_missed_is_decided_first_while_other_shards_leave(
     ledger: PostgresLedger,
     decided: list[str | None],
@@ -186,8 +194,7 @@ def test_shards_with_many_conversations_are_given_up_a_few_at_a_time(
     monkeypatch.setattr(holdings, "MOVED_AT_ONCE", 2)
     numbers = [SHARDS - 1, SHARDS - 3, SHARDS - 5, SHARDS - 6]
     users = {shard: _somebody_in(shard) for shard in numbers}
-    for one in users.values():
-        ledger.submit(_input(one, HAND_OVER)).result(10)
+    _hand_over(ledger, *users.values())
     with _another_member(postgresql.url):
         for leaving in ({SHARDS - 1, SHARDS - 3}, {SHARDS - 5, SHARDS - 6}):
             until(lambda: moves.lost, "for it to give shards up")
@@ -201,8 +208,7 @@ def test_a_shard_with_too_many_conversations_is_given_up_alone(
     ledger: PostgresLedger, moves: Moves, postgresql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(holdings, "MOVED_AT_ONCE", 0)
-    for one in (EVE, _somebody_in(SHARDS - 2)):
-        ledger.submit(_input(one, HAND_OVER)).result(10)
+    _hand_over(ledger, EVE, _somebody_in(SHARDS - 2))
     with _another_member(postgresql.url):
         until(lambda: moves.lost, "for it to give shards up")
         leaves, _, _ = moves.lost[0]
