@@ -88,12 +88,9 @@ class Connections:
 
     def _idle_for_longest(self) -> Any | None:
         """Of those on which a hook was admitted: so nobody with a valid token can keep all places by requests now and then."""
-        idle = [
-            (one.idle_until, number, one)
-            for number, one in enumerate(self._open)
-            if one.idle_until is not None and one not in self.strangers and one not in self._leaving
-        ]
-        return min(idle)[2] if idle else None
+        known = (one for one in self._open if one not in self.strangers and one not in self._leaving)
+        idle = (one for one in known if one.idle_until is not None)
+        return min(idle, key=lambda one: one.idle_until, default=None)
 
     def _refuse(self, connection: Any) -> None:
         self._refused += 1

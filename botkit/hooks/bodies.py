@@ -190,9 +190,7 @@ def _read(stream: Any, size: int) -> bytes:
     body: bytes = stream.read(size)
     if len(body) == size or not body:
         return body
-    parts = [body]
-    missing = size - len(body)
-    while missing and (part := stream.read(missing)):
-        parts.append(part)
-        missing -= len(part)
-    return b"".join(parts)
+    whole: bytes | bytearray = body
+    while (missing := size - len(whole)) and (part := stream.read(missing)):
+        whole = joined(whole, part)
+    return bytes(whole)

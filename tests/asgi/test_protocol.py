@@ -19,6 +19,7 @@ from botkit.asgi.connections import (
 from botkit.handoff.conversation import Conversation
 from botkit.hooks.bodies import BODY_SECONDS, CROWDED_SECONDS, MAX_BYTES
 from botkit.ledger.interface import Committed, Input
+from botkit.testing.clock import settle
 from tests.door.stage import Connection, Protocol, answers, memory
 from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
 
@@ -231,8 +232,7 @@ async def test_the_end_of_a_connection_is_no_error_of_the_application(
     with caplog.at_level("ERROR", logger="uvicorn.error"):
         connection.feed(PAGE)
         connection.feed(then)
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await settle()
     assert connection.transport.closed
     assert caplog.messages == []
 
@@ -245,8 +245,7 @@ async def test_a_client_that_goes_with_requests_in_its_pipeline_is_no_error_of_t
         connection.feed(PAGE * 2)
         connection.transport.close()
         connection.protocol.connection_lost(None)
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await settle()
     assert caplog.messages == []
 
 
@@ -258,8 +257,7 @@ async def test_an_application_that_answers_too_late_makes_no_error(
     with caplog.at_level("ERROR", logger="uvicorn.error"):
         connection.feed(PAGE)
         server.seconds_pass(OTHER_SECONDS)
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await settle()
     assert connection.transport.closed
     assert caplog.messages == []
 

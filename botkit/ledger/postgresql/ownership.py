@@ -55,10 +55,8 @@ class Ownership:
     def __init__(self, member: str) -> None:
         self._member = member
         self._wall: Callable[[], float] = time.time
-        self.ahead = 0.0
-        """By how many seconds this machine's clock is ahead of the server's."""
         self.server_ahead: float | None = None
-        """The server's time of day, less this machine's clock for durations."""
+        """The server's time of day, less this machine's clock for durations; None if it is not known."""
         self.shards: frozenset[int] = frozenset()
         self._unclean: frozenset[int] = frozenset()
         """Shards that are not given up cleanly when they are given up next."""
@@ -68,6 +66,11 @@ class Ownership:
         self._session_lives = False
         self._connected = 0.0
         self._warned = False
+
+    @property
+    def ahead(self) -> float:
+        """By how many seconds this machine's clock is ahead of the server's; 0 if that is not known."""
+        return self._wall() - boottime() - self.server_ahead if self.server_ahead is not None else 0.0
 
     def connected(self, connection: Connection, *, in_doubt: Set[int] = frozenset()) -> frozenset[int]:
         """A session has begun: lock again what this process had. Nothing may be attempted before `go_on`.
@@ -128,8 +131,7 @@ class Ownership:
         self._heard = began
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         members, held, restarted, stuck, server = row
-        if (took := boottime() - began) < MEASURED_SECONDS:
-            self.ahead = self._wall() - took - server
+        if boottime() - began < MEASURED_SECONDS:
             self.server_ahead = server - began
         if stuck:
             _log.warning(

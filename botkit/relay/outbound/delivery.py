@@ -263,11 +263,13 @@ class Delivery:
         )
         await self._give_up(item, progress)
 
-    async def _until_it_may_act(self, item: OutboxItem) -> None:
+    async def _until_it_may_begin(self, item: OutboxItem) -> None:
+        """Wait until this process may make the attempt. From then on, the item may have been carried out."""
         self._refuse_if_leaving(item)
         while not self.may_act():
             with self._cancelled_by_loss(item):
                 await self.clock.sleep(MAY_ACT_SECONDS)
+        self.leave_in_doubt(item)
 
     def _refuse_if_leaving(self, item: OutboxItem) -> None:
         if item.conversation_id in self.leaving:
@@ -321,8 +323,7 @@ class Delivery:
             if isinstance(item.effect, CARRIES_HOOK):
                 async with self._reading:
                     hook = await self.payloads.own(item)
-                    await self._until_it_may_act(item)
-                    self.leave_in_doubt(item)
+                    await self._until_it_may_begin(item)
                     return await self.performer.perform(item, hook, patience=patience)
             if isinstance(item.effect, _NEEDS_PAYLOAD):
                 hook = await self.payloads.newest(item.conversation_id)
@@ -330,8 +331,7 @@ class Delivery:
                 if is_job_message(item.effect) and self.parked.are_overtaken_by(item, progress.payload):
                     self.parked.add(item, progress)
                     raise ParkItem
-        await self._until_it_may_act(item)
-        self.leave_in_doubt(item)
+        await self._until_it_may_begin(item)
         if not is_seen_through(item.effect):
             return await self.performer.perform(item, hook, patience=patience)
         attempt = asyncio.ensure_future(self.performer.perform(item, hook))
