@@ -12,8 +12,9 @@ from botkit.asgi.access_log import log_request
 from botkit.asgi.connections import DISCARD_SECONDS, Connections, encoded
 from botkit.errors import BodyIncomplete, HookTooLarge
 from botkit.handlers.endpoint import ACK_RESPONSE, BODY_UNREAD, Admitted, HookResponse
-from botkit.hooks.bodies import MAX_BYTES, checked_length, joined
+from botkit.hooks.bodies import MAX_BYTES, checked_length
 from botkit.hooks.paths import HookPath
+from botkit.http.parts import joined
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 

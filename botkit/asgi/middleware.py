@@ -13,8 +13,9 @@ from botkit.asgi.interface import Application, Message, Receive, Scope, Send, pa
 from botkit.asgi.pages import PagesAsgi
 from botkit.errors import BodyIncomplete, BotKitError, HookTooLarge
 from botkit.handlers.endpoint import HookEndpoint, HookResponse, prefix_taken
-from botkit.hooks.bodies import MAX_BYTES, checked_length, joined
+from botkit.hooks.bodies import MAX_BYTES, checked_length
 from botkit.hooks.paths import HookPath
+from botkit.http.parts import joined
 from botkit.ledger.loop_calls import LoopCalls
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from botkit.errors import BodyIncomplete, HookTooLarge, TooManyBodies
+from botkit.http.parts import joined
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -157,16 +158,6 @@ def socket_of(environ: WSGIEnvironment) -> socket.socket | None:
     """The socket of a request's connection, if the server shows it."""
     found: socket.socket | None = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
     return found
-
-
-def joined(body: bytes | bytearray, part: bytes) -> bytes | bytearray:
-    """A body and its next part. Parts are not kept apart: each of two bytes would take twenty times its size."""
-    if not body:
-        return part
-    if isinstance(body, bytes):
-        body = bytearray(body)
-    body += part
-    return body
 
 
 def checked_length(length: str | bytes) -> int:

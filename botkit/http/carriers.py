@@ -20,6 +20,7 @@ from botkit.http.connections import Adapter, AddressRefused
 from botkit.http.failures import too_long
 from botkit.http.hosts import AllowedHosts, named_host
 from botkit.http.network import DIRECT, Network
+from botkit.http.parts import joined
 from botkit.http.requests_failures import translated
 from botkit.http.values import MAX_RESPONSE_BYTES, USER_AGENT, Request, Response
 
@@ -98,11 +99,11 @@ class _Session(requests.Session):
 
 
 def _read_sync(response: requests.Response, request: Request, deadline: float) -> bytes:
-    chunks, size = [], 0
+    body: bytes | bytearray = b""
     for chunk in response.iter_content(_CHUNK_BYTES):
-        chunks.append(chunk)
-        if (size := size + len(chunk)) > (request.max_bytes or MAX_RESPONSE_BYTES):
+        body = joined(body, chunk)
+        if len(body) > (request.max_bytes or MAX_RESPONSE_BYTES):
             raise too_long(request.what, response.status_code, request.max_bytes)
         if time.monotonic() > deadline:
             raise Unreachable(request.what, detail="timed out", possible_duplicate=True, cause="timeout")
-    return b"".join(chunks)
+    return bytes(body)

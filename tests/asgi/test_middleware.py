@@ -23,8 +23,9 @@ from botkit.handlers.registry import Handler, Registry
 from botkit.handoff.events import UserMessage
 from botkit.hooks.bodies import BODY_SECONDS, HURRIED_SECONDS, MAX_BYTES
 from botkit.ledger.interface import Input
-from tests.door.stage import HANDLER_THREADS, Answer, Asgi, http_scope, in_pieces, memory
+from tests.door.stage import HANDLER_THREADS, Answer, Asgi, http_scope, in_pieces
 from tests.hooks.hook_payloads import BOT_ID, NOW, as_body, token, user_message
+from tests.memory import memory
 
 BODY = as_body(user_message())
 PATH = f"/sdk/bots/{BOT_ID}/on_user_message"

@@ -20,8 +20,9 @@ from botkit.handoff.conversation import Conversation
 from botkit.hooks.bodies import BODY_SECONDS, CROWDED_SECONDS, MAX_BYTES
 from botkit.ledger.interface import Committed, Input
 from botkit.testing.clock import settle
-from tests.door.stage import Connection, Protocol, answers, memory
+from tests.door.stage import Connection, Protocol, answers
 from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
+from tests.memory import memory
 
 BODY = as_body(user_message())
 PAGE = b"GET /elsewhere HTTP/1.1\r\nhost: here\r\n\r\n"

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import tracemalloc
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -104,18 +102,6 @@ class Service:
     def close(self) -> None:
         self.closed += 1
         self.is_running = False
-
-
-@contextmanager
-def memory() -> Iterator[Callable[[], int]]:
-    """How many bytes Python has taken at most since then; asked for afterwards."""
-    tracemalloc.start()
-    peak = 0
-    try:
-        yield lambda: peak
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
 
 
 class Stage(ABC):

@@ -18,6 +18,7 @@ from botkit.http import Request, Response
 from botkit.http.carriers import SyncTransport
 from botkit.http.curl import CurlTransport
 from tests.http.connect_proxy import serving
+from tests.memory import memory
 
 Answer = Callable[[asyncio.StreamWriter], Coroutine[None, None, None]]
 FINE = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine"
@@ -102,6 +103,38 @@ async def send(url: str, method: str = "GET", **request: object) -> Response:
 async def test_an_answer_in_single_bytes() -> None:
     with rude(says(*(bytes((byte,)) for byte in FINE))) as (url, _):
         assert (await send(url)).body == b"fine"
+
+
+async def by_a_call(url: str) -> bytes:
+    return (await send(url, timeout_seconds=60.0)).body
+
+
+async def by_a_stream(url: str) -> bytes:
+    async with (
+        CurlTransport(allowed_hosts=None, insecure_http=True) as carrier,
+        carrier.stream(Request("listen", "GET", url), silence_seconds=60) as stream,
+    ):
+        return await stream.read()
+
+
+async def by_a_synchronous_call(url: str) -> bytes:
+    with SyncTransport(allowed_hosts=None, insecure_http=True) as carrier:
+        return carrier.send(Request("call", "GET", url, timeout_seconds=60.0)).body
+
+
+@pytest.mark.parametrize("read", [by_a_call, by_a_stream, by_a_synchronous_call])
+async def test_a_body_in_many_small_chunks_takes_little_more_memory_than_its_size(
+    read: Callable[[str], Coroutine[None, None, bytes]],
+) -> None:
+    crumbs = [b"2\r\nxy\r\n" * 1_000] * 100
+    with rude(says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", *crumbs, b"0\r\n\r\n")) as (
+        url,
+        _,
+    ):
+        await read(url)  # what is loaded or kept for all calls
+        with memory() as taken:
+            assert await read(url) == b"xy" * 100_000
+    assert taken() < 4 * 200_000
 
 
 async def test_interim_responses_come_before_the_response_that_counts() -> None:

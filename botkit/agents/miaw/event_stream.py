@@ -7,6 +7,7 @@ an event without its final blank line.
 from __future__ import annotations
 
 from botkit.handoff.record import Record
+from botkit.http.parts import joined
 
 MAX_EVENT_BYTES = 1_000_000
 """A larger event (or a longer line) is skipped; the list of entries still has it."""
@@ -40,7 +41,6 @@ class EventStream:
         "_data_bytes",
         "_id",
         "_partial",
-        "_partial_bytes",
         "_skipping_line",
         "_too_big",
         "_type",
@@ -55,12 +55,11 @@ class EventStream:
         self.oversized = 0
         self._id = last_event_id
         self._type = ""
-        self._data: list[bytes] = []
+        self._data: bytes | bytearray | None = None
         self._data_bytes = 0
         self._too_big = False
-        # The unfinished line, in pieces that are joined once, so a long line in small chunks takes linear time.
-        self._partial: list[bytes] = []
-        self._partial_bytes = 0
+        self._partial: bytes | bytearray = b""
+        """The unfinished line."""
         self._skipping_line = False
         self._after_cr = False
         self._at_start = True
@@ -68,7 +67,7 @@ class EventStream:
     @property
     def between_lines(self) -> bool:
         """Whether the last byte fed ended a line."""
-        return not self._partial_bytes and not self._skipping_line
+        return not self._partial and not self._skipping_line
 
     def feed(self, chunk: bytes) -> list[ServerEvent]:
         """Add the next bytes; return the events they complete."""
@@ -85,7 +84,7 @@ class EventStream:
         unfinished = b"" if last in b"\r\n" else lines.pop()
         self._after_cr = last == 0x0D
         for line in lines:
-            if self._partial_bytes or self._skipping_line:
+            if self._partial or self._skipping_line:
                 whole = self._completed(line)
                 if whole is None:
                     continue
@@ -104,11 +103,9 @@ class EventStream:
     def _append(self, piece: bytes) -> None:
         if self._skipping_line:
             return
-        self._partial.append(piece)
-        self._partial_bytes += len(piece)
-        if self._partial_bytes > MAX_EVENT_BYTES:
-            self._partial.clear()
-            self._partial_bytes = 0
+        self._partial = joined(self._partial, piece)
+        if len(self._partial) > MAX_EVENT_BYTES:
+            self._partial = b""
             self._skipping_line = self._too_big = True
 
     def _completed(self, rest: bytes) -> bytes | None:
@@ -116,10 +113,8 @@ class EventStream:
         if self._skipping_line:
             self._skipping_line = self._at_start = False
             return None
-        self._partial.append(rest)
-        line = b"".join(self._partial)
-        self._partial.clear()
-        self._partial_bytes = 0
+        line = bytes(joined(self._partial, rest))
+        self._partial = b""
         return line
 
     def _field(self, line: bytes) -> None:
@@ -130,9 +125,9 @@ class EventStream:
             self._data_bytes += len(value) + 1
             if self._data_bytes > MAX_EVENT_BYTES:
                 self._too_big = True
-                self._data.clear()
+                self._data = None
             if not self._too_big:
-                self._data.append(value)
+                self._data = value if self._data is None else joined(self._data, b"\n" + value)
         elif name == b"event":
             self._type = value.decode(errors="replace")
         elif name == b"id":
@@ -147,10 +142,10 @@ class EventStream:
         event = None
         if self._too_big:
             self.oversized += 1
-        elif self._data:
-            event = ServerEvent(self._type or "message", b"\n".join(self._data), self._id)
+        elif self._data is not None:
+            event = ServerEvent(self._type or "message", bytes(self._data), self._id)
         self._type = ""
-        self._data = []
+        self._data = None
         self._data_bytes = 0
         self._too_big = False
         return event

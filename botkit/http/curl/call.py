@@ -57,17 +57,18 @@ OnEnd = Callable[[Call, "Response | CallError"], None]
 class CallHandle(Transfer):
     """An easy handle that carries one call after the other."""
 
-    __slots__ = ("_call", "_chunks", "_lines", "_max_bytes", "_multi", "_on_end")
+    __slots__ = ("_call", "_lines", "_max_bytes", "_multi", "_on_end", "_received")
 
     def __init__(self, outgoing: Outgoing, multi: Multi) -> None:
         super().__init__(outgoing)
         self._multi = multi
         self._on_end: OnEnd | None = None
         self._call: Call | None = None
-        self._chunks: list[bytes] = []
+        # One piece: chunks kept apart, each of two bytes, would take twenty times the size of the body.
+        self._received = bytearray()
         self._lines: list[bytes] = []
         self._max_bytes = 0
-        self._curl.setopt(pycurl.WRITEFUNCTION, self._chunks.append)
+        self._curl.setopt(pycurl.WRITEFUNCTION, self._received.extend)
         self._curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
 
     @property
@@ -131,9 +132,9 @@ class CallHandle(Transfer):
             return named_host(proxying.refused(request.what, status, self._proxy), request.url)
         if not is_whole(self._lines):
             return named_host(broken_off(request.what), request.url)
-        return Response(status, ResponseHeaders(self._lines), b"".join(self._chunks), request.url)
+        return Response(status, ResponseHeaders(self._lines), bytes(self._received), request.url)
 
     def _forget(self) -> None:
         self._call = self._on_end = None
-        self._chunks.clear()
+        self._received.clear()
         self._lines.clear()

@@ -20,6 +20,7 @@ from botkit.http.curl.outgoing import Outgoing
 from botkit.http.curl.transfer import CONNECT_SECONDS, Transfer
 from botkit.http.failures import too_long
 from botkit.http.hosts import named_host
+from botkit.http.parts import joined
 from botkit.http.values import MAX_RESPONSE_BYTES, Request, Stream
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
@@ -34,7 +35,6 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
     """
 
     __slots__ = (
-        "_chunks",
         "_error",
         "_heard",
         "_lines",
@@ -45,9 +45,9 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
         "_paused",
         "_request",
         "_silence_seconds",
-        "_size",
         "_timer",
         "_waiter",
+        "_waiting",
         "headers",
         "status",
     )
@@ -58,8 +58,7 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
         self._request = request
         self._silence_seconds = silence_seconds
         self._loop = asyncio.get_running_loop()
-        self._chunks: list[bytes] = []
-        self._size = 0
+        self._waiting: bytes | bytearray = b""
         self._lines: list[bytes] = []
         self._error: CallError | None = None
         self._opened = self._over = self._paused = False
@@ -104,28 +103,25 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
     async def __anext__(self) -> bytes:
         if not self._opened:
             raise RuntimeError("a stream is read within its context")
-        while not self._chunks:
+        while not self._waiting:
             if self._error is not None:
                 raise self._error
             if self._over:
                 raise StopAsyncIteration
             await self._news()
-        chunk = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
-        self._size = 0
+        chunk, self._waiting = bytes(self._waiting), b""
         if self._paused:
             self._paused = False
             self._multi.resume(self._curl)
         return chunk
 
     async def read(self) -> bytes:
-        parts: list[bytes] = []
-        size = 0
+        body: bytes | bytearray = b""
         async for chunk in self:
-            parts.append(chunk)
-            if (size := size + len(chunk)) > MAX_RESPONSE_BYTES:
+            body = joined(body, chunk)
+            if len(body) > MAX_RESPONSE_BYTES:
                 raise named_host(too_long(self._request.what, self.status, 0), self._request.url)
-        return b"".join(parts)
+        return bytes(body)
 
     def _check_opening(self) -> None:
         if self._error is not None and not self._opened:
@@ -168,7 +164,7 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
         """Set the timer anew for the last byte that has arrived: cheaper than at each byte."""
         now = self._loop.time()
         # A reader that lags makes the silence itself.
-        since = now if self._chunks or self._paused else self._heard
+        since = now if self._waiting or self._paused else self._heard
         if since + self._silence_seconds > now:
             self._timer = self._loop.call_at(since + self._silence_seconds, self._check_silence)
             return
@@ -183,12 +179,11 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
     # --- what libcurl calls ---
 
     def _write(self, data: bytes) -> int | None:
-        if self._size >= _MAX_WAITING_BYTES:
+        if len(self._waiting) >= _MAX_WAITING_BYTES:
             self._paused = True
             return int(pycurl.WRITEFUNC_PAUSE)
         self._heard = self._loop.time()
-        self._chunks.append(data)
-        self._size += len(data)
+        self._waiting = joined(self._waiting, data)
         self._tell()
         return None
 

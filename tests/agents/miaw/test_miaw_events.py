@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from botkit.agents.miaw import event_stream as events_module
 from botkit.agents.miaw.event_stream import EventStream, ServerEvent
+from tests.memory import memory
 
 
 def parse(*chunks: bytes) -> list[tuple[str, str, str]]:
@@ -119,10 +120,23 @@ def test_a_line_that_never_ends_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> 
     stream = EventStream()
     for _ in range(1_000):
         assert stream.feed(b"data: 0123456789") == []
-    assert stream._partial_bytes <= 100
+    assert len(stream._partial) <= 100
     found = stream.feed(b"\n\ndata: b\n\n")
     assert [_plain(e) for e in found] == [("message", "b", "")]
     assert stream.oversized == 1
+
+
+@pytest.mark.parametrize(
+    "crumbs", [[b"data:", *[b"xy"] * 100_000], [b"data:xy\n" * 1_000] * 100], ids=["line", "lines"]
+)
+def test_an_event_in_many_small_pieces_takes_little_more_memory_than_its_size(crumbs: list[bytes]) -> None:
+    stream = EventStream()
+    with memory() as taken:
+        for crumb in crumbs:
+            stream.feed(crumb)
+        (event,) = stream.feed(b"\n\n")
+    assert event.data.replace(b"\n", b"") == b"xy" * 100_000
+    assert taken() < 4 * len(event.data)
 
 
 def test_between_lines_is_where_a_line_has_ended() -> None:
