@@ -21,10 +21,14 @@ class Idle(Generic[C]):
     Args:
         connect: opens one.
         at_most: max connections that are kept while nobody reads.
+        usable: whether one that was kept can still be used; it is closed otherwise.
     """
 
-    def __init__(self, connect: Callable[[], C], *, at_most: int) -> None:
+    def __init__(
+        self, connect: Callable[[], C], *, at_most: int, usable: Callable[[C], bool] = lambda _: True
+    ) -> None:
         self._connect = connect
+        self._usable = usable
         self._at_most = at_most
         self._kept: deque[C] = deque()
         self._closed = False
@@ -32,10 +36,7 @@ class Idle(Generic[C]):
     @contextmanager
     def lent(self) -> Iterator[C]:
         """A connection for this block. It is closed if the block raises."""
-        try:
-            connection = self._kept.pop()
-        except IndexError:
-            connection = self._connect()
+        connection = self._next()
         try:
             yield connection
         except BaseException:
@@ -45,6 +46,16 @@ class Idle(Generic[C]):
             connection.close()
         else:
             self._kept.append(connection)
+
+    def _next(self) -> C:
+        while True:
+            try:
+                connection = self._kept.pop()
+            except IndexError:
+                return self._connect()
+            if self._usable(connection):
+                return connection
+            connection.close()
 
     def close(self) -> None:
         """Close those that are kept, and keep no more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar, cast
 
@@ -13,6 +13,7 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.generators import send
+from psycopg.pq import Conninfo
 from psycopg.pq.abc import PGconn
 
 from botkit.errors import LedgerUnusable
@@ -30,8 +31,14 @@ STATEMENT_SECONDS = 8
 _GRACE_SECONDS = 4
 """The server's own time limit of a statement comes first."""
 _SETTINGS: dict[str, str | int] = {
+    # The server, the database and the user may have others, which were made for other programs.
     "statement_timeout": STATEMENT_SECONDS * 1000,
     "lock_timeout": 0,
+    "idle_session_timeout": 0,
+    # Any stricter level refuses commits that happen at the same time.
+    "default_transaction_isolation": "read committed",
+    # Times are read as they were written: they are part of the ids of effects.
+    "extra_float_digits": 1,
     # A process that stands still would keep its locks, and rows that were deleted since, for as long.
     "idle_in_transaction_session_timeout": 10_000,
     # Plans are kept. One that was made while a table was empty would read all of it when it has a million rows.
@@ -122,14 +129,14 @@ def connect(
         LedgerUnusable: what is wrong and its fix, without the password.
     """
     given = _SETTINGS | (settings or {})
-    options = " ".join(f"-c {name}={value}" for name, value in given.items())
     try:
         connection = _Connection.connect(
             url,
             autocommit=True,
             connect_timeout=CONNECT_SECONDS,
             application_name=f"botkit {purpose}",
-            options=None if pooled else options,
+            client_encoding="UTF8",
+            options=None if pooled else f"{_options_of(url)} {_as_options(given)}",
             prepare_threshold=None if pooled else 1,
             **_NETWORK,
         )
@@ -138,6 +145,16 @@ def connect(
     if limit := int(given["statement_timeout"]):
         connection.answer_seconds = limit / 1000 + _GRACE_SECONDS
     return connection
+
+
+def _as_options(settings: Mapping[str, str | int]) -> str:
+    return " ".join(f"-c {name}={str(value).replace(' ', chr(92) + ' ')}" for name, value in settings.items())
+
+
+def _options_of(url: str) -> str:
+    """What the URL, or else the environment, tells the server at the start of a session, such as a search_path."""
+    default = next((one.val for one in Conninfo.get_defaults() if one.keyword == b"options"), None)
+    return str(conninfo_to_dict(url).get("options", (default or b"").decode()))
 
 
 class _Connection(psycopg.Connection[tuple[Any, ...]]):

@@ -23,6 +23,7 @@ from botkit.ledger.batch import committed_with, ends_all, is_flagged, is_retried
 from botkit.ledger.interface import Committed, Input
 from botkit.ledger.memory import PLATFORM_USER
 from botkit.ledger.postgresql.database import GENERIC_PLANS, INPUTS_FAULT, LOST, Connection, connect
+from botkit.ledger.postgresql.ended import has_ended
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import shard_of
 from botkit.ledger.receipts import Receipt
@@ -155,6 +156,8 @@ class Door:
     def _commit(self, given: Sequence[_Given]) -> None:
         """Write inputs down, notify their owners, and tell the outcomes."""
         deadline = time.monotonic() + GIVE_UP_SECONDS
+        if any(has_ended(one) for one in (self._writer, self._notifier) if one is not None):
+            self._disconnect()  # while they rested: nothing is in doubt
         while True:
             try:
                 stored = self._store(given)

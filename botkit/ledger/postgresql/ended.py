@@ -1,4 +1,4 @@
-"""Notices at once that the server has ended a connection, also while nobody reads it."""
+"""Notices that the server has ended a connection, also while nobody reads it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,15 @@ from contextlib import contextmanager
 from botkit.ledger.postgresql.database import Connection
 
 _ENDED = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+
+
+def has_ended(connection: Connection) -> bool:
+    """Whether the server, or what is in between, has ended a connection that nobody uses at the moment. It asks nobody."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.fileno(), _ENDED)
+    return bool(poll.poll(0))
 
 
 @contextmanager

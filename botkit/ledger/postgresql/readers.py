@@ -10,6 +10,7 @@ import psycopg
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.ledger.idle import Idle
 from botkit.ledger.postgresql.database import Connection, connect
+from botkit.ledger.postgresql.ended import has_ended
 
 _MAX_IDLE = 2
 
@@ -23,7 +24,11 @@ class Readers:
     """
 
     def __init__(self, url: str, *, pooled: bool) -> None:
-        self._idle = Idle(lambda: connect(url, "reader", pooled=pooled), at_most=_MAX_IDLE)
+        self._idle = Idle(
+            lambda: connect(url, "reader", pooled=pooled),
+            at_most=_MAX_IDLE,
+            usable=lambda connection: not has_ended(connection),
+        )
         self._closed = "the ledger has not been started"
 
     def start(self) -> None:
