@@ -37,8 +37,8 @@ class StoreServer:
                 version = server.version(connection)
                 tables = server.describe_tables(connection)
             if self.settings.direct_url:
-                with self._owning() as connection:
-                    server.examine(connection)
+                with self._owning() as owning, self._committing() as committing:
+                    server.examine_both(committing, owning)
         except LedgerUnusable as unusable:
             return failed(unusable.what, unusable.fix)
         return passed(f"{store_place(self.settings.url)}, version {version}; {tables}")

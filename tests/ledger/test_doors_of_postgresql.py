@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
-from botkit.errors import LedgerClosed, LedgerUnusable
+from botkit.errors import LedgerClosed, LedgerError, LedgerUnusable
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import UserMessage
 from botkit.ledger.interface import Committed, HookBody, Input
@@ -66,6 +67,17 @@ def test_a_hook_is_written_down_by_a_plan_that_is_kept(postgresql: Server) -> No
     )
     assert one._writer.execute(plans).fetchall() == [(5, 0)]
     one._disconnect()
+
+
+def test_the_log_names_what_the_server_has_said(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door, "GIVE_UP_SECONDS", 0.0)
+    outcomes: list[Outcome] = []
+    one = _door(postgresql.empty())
+    with capture_logs() as lines:
+        one._take([(_says("a"), Receipt(outcomes.append))])
+    one._disconnect()
+    assert [(line["event"], line["error"]) for line in lines] == [("commit_failed", "UndefinedTable")]
+    assert isinstance(outcomes[0], LedgerError)
 
 
 class _Away:

@@ -8,7 +8,7 @@ from typing import cast
 import psycopg
 import pytest
 
-from botkit.errors import LedgerUnusable
+from botkit.errors import LedgerError, LedgerUnusable
 from botkit.ledger.postgresql.database import connect
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate
@@ -92,8 +92,54 @@ def test_a_user_without_rights_is_told_which_one_is_missing(database: str, weak:
         assert "may not read and write answers, conversations, live_names" in refused(weak).what
         assert "inbox" not in refused(weak).what
         owner.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {WEAK}")
+        assert (
+            refused(weak).what == f'the user "{WEAK}" may not use the sequences inputs_id_seq, outbox_blocks'
+        )
+        owner.execute(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {WEAK}")
         with connect(weak, "test") as connection:
             examine(connection)
+        owner.execute("ALTER TABLE inputs ENABLE ROW LEVEL SECURITY")
+        assert refused(weak).what == f'row security hides rows of inputs from the user "{WEAK}"'
+
+
+def test_a_user_who_may_not_extend_older_tables_is_refused(
+    database: str, weak: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(database, "test") as owner:
+        migrate(owner)
+        for kind in ("TABLES", "SEQUENCES"):
+            owner.execute(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {WEAK}")
+        owner.execute(f"GRANT CREATE ON SCHEMA public TO {WEAK}")
+        with connect(weak, "test") as connection:
+            examine(connection)
+        owner.execute("UPDATE meta SET value = '1'")
+        assert f'"{WEAK}" may not extend the tables, which others have made' in refused(weak).what
+        examine(owner)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ("ALTER TABLE inputs SET UNLOGGED", "a crash of the server would empty what is unlogged: inputs"),
+        ("DROP TABLE answers", "answers is missing"),
+        ("DROP SEQUENCE outbox_blocks", "outbox_blocks is missing"),
+    ],
+)
+def test_tables_that_have_been_changed_are_named(change: str, what: str, database: str) -> None:
+    with connect(database, "test") as connection:
+        migrate(connection)
+        connection.execute(change)
+    assert what in refused(database).what
+    with pytest.raises(LedgerUnusable, match=what):
+        PostgresLedger(database, decide).start(lambda _: None)
+
+
+@pytest.mark.parametrize("table", ["meta", "inputs"])
+def test_tables_of_another_program_are_left_alone(table: str, database: str) -> None:
+    with connect(database, "test") as connection:
+        connection.execute(f"CREATE TABLE {table} (number int)")
+    with pytest.raises(LedgerError, match=f"{table}.*database of its own"):
+        PostgresLedger(database, decide).start(lambda _: None)
 
 
 def test_a_store_of_a_newer_program_is_refused(database: str) -> None:
@@ -129,12 +175,17 @@ def test_a_notification_to_oneself_proves_that_no_pooler_swallows_it(database: s
         ("postgresql://u:s@cret@h/d", "store.url is no PostgreSQL URL", "percent-encoded"),
         ("postgresql://u:s/cret@h/d", "store.url is no PostgreSQL URL", "percent-encoded"),
         ("postgresql://u:secret@[::1/d", "store.url is no PostgreSQL URL", "percent-encoded"),
+        ("postgresql://crowded:{password}@127.0.0.1:{port}/postgres", "too many connections for role", "raise"),
         ("postgresql+psycopg://u:secret@h/d", "store.url is no PostgreSQL URL", "write postgresql://"),
     ],
 )  # fmt: skip
 def test_why_no_connection_is_made(
     url: str, what: str, fix: str, postgresql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with psycopg.connect(postgresql.empty(), autocommit=True) as admin:
+        admin.execute(
+            f"DROP ROLE IF EXISTS crowded; CREATE ROLE crowded LOGIN PASSWORD '{PASSWORD}' CONNECTION LIMIT 0"
+        )
     monkeypatch.delenv("PGPASSWORD", raising=False)
     monkeypatch.setenv("PGPASSFILE", "/nowhere")
     url = url.format(password=PASSWORD, port=postgresql.port, closed=free_ports(1))
@@ -162,6 +213,29 @@ def test_a_ledger_does_not_start_if_notifications_do_not_arrive(
     elsewhere = database.removesuffix("postgres") + "template1"
     with pytest.raises(LedgerUnusable, match="did not arrive"):
         PostgresLedger(elsewhere, decide, direct_url=database).start(lambda _: None)
+
+
+def test_the_user_who_commits_hooks_is_examined_beside_the_one_who_owns_shards(
+    database: str, weak: str
+) -> None:
+    """They may be two users, of `store.url` and of `store.direct_url`."""
+
+    def start() -> str:
+        with pytest.raises(LedgerUnusable) as caught:
+            PostgresLedger(weak, decide, direct_url=database).start(lambda _: None)
+        return caught.value.what
+
+    assert f'"{WEAK}" may not read the tables' in start()
+    with psycopg.connect(database, autocommit=True) as owner:
+        for kind in ("TABLES", "SEQUENCES"):
+            owner.execute(f"GRANT ALL ON ALL {kind} IN SCHEMA public TO {WEAK}")
+        owner.execute(f"ALTER ROLE {WEAK} SET synchronous_commit = off")
+        assert "synchronous_commit is off" in start()
+        owner.execute(f"ALTER ROLE {WEAK} RESET synchronous_commit")
+        owner.execute(f"CREATE SCHEMA {WEAK} AUTHORIZATION {WEAK}")
+        with connect(f"{weak}?options=-c%20search_path%3D{WEAK}", "test") as connection:
+            migrate(connection)
+        assert start() == "store.url and store.direct_url name the tables of two schemas"
 
 
 def test_nothing_of_a_session_is_used_through_a_pooler(database: str) -> None:

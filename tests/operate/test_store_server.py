@@ -73,6 +73,19 @@ def test_a_direct_url_that_does_not_lead_there_is_named(
     assert "store.direct_url" in found["machine.store_notifications"].fix
 
 
+def test_two_addresses_of_two_schemas_are_named(database: str) -> None:
+    with connect(database, "test") as connection:
+        migrate(connection)
+        connection.execute("CREATE SCHEMA apart")
+        elsewhere = f"{database}?options=-c%20search_path%3Dapart"
+        with connect(elsewhere, "test") as other:
+            migrate(other)
+        found = outcomes(StoreSettings(database, elsewhere))["machine.store"]
+        connection.execute("DROP SCHEMA apart CASCADE")
+    assert found.ok is False
+    assert "two schemas" in found.cause
+
+
 def test_slow_commits_are_a_warning(database: str) -> None:
     seconds = itertools.count(0.0, 0.03)
     slow = StoreServer(StoreSettings(database), monotonic=lambda: next(seconds)).speed()

@@ -79,15 +79,15 @@ _URL_FIX = "write postgresql://user:password@host/database, with special charact
 _FIX = "check store.url and the server, or run botkit doctor"
 _FIXES = (
     (
+        ("too many clients", "connection slots", "too many connections"),
+        "raise max_connections, or the limit of this user or database: a process needs five connections",
+    ),
+    (
         ("authentication failed", "no password supplied", 'role "'),
         f"correct user and password in store.url; {_URL_FIX}",
     ),
     (("no pg_hba.conf entry",), "allow this machine, user and database in the server's pg_hba.conf"),
     (("does not exist",), "make the database (createdb), or correct its name in store.url"),
-    (
-        ("too many clients", "connection slots", "too many connections"),
-        "raise max_connections: a process needs five connections",
-    ),
     (
         ("starting up", "shutting down", "recovery", "not yet accepting"),
         "wait until the server has started; its log says how far it is",

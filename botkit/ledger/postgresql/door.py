@@ -174,7 +174,8 @@ class Door:
             for one in given:
                 one.in_doubt = True
             if self.working:
-                _log.error("commit_failed", inputs=len(given), reason=str(failure))
+                cause = type(failure.__cause__ or failure).__name__
+                _log.error("commit_failed", inputs=len(given), reason=str(failure), error=cause)
             self.working = False
             if time.monotonic() > deadline or self._closed:
                 for one in given:

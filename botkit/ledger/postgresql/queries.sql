@@ -354,17 +354,20 @@ SELECT
     current_setting('server_encoding'), current_user::text, current_schema()::text,
     has_schema_privilege(current_schema(), 'CREATE')
 
--- name: tables_without_rights
-SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p')
-AND c.relname IN (
-    'meta', 'inbox', 'inputs', 'outbox', 'conversations', 'live_names', 'payloads', 'story', 'shards', 'answers'
-)
-AND NOT (
-    has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
-    AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
-)
-ORDER BY c.relname
+-- name: tables
+-- What a store consists of, as names are resolved here: whether each is there, survives a crash, and may be used by this user.
+SELECT name, c.oid IS NOT NULL, c.relpersistence = 'u', c.relkind = 'S', CASE
+        WHEN c.relkind = 'S' THEN has_sequence_privilege(c.oid, 'USAGE')
+        ELSE has_table_privilege(c.oid, 'SELECT') AND has_table_privilege(c.oid, 'INSERT')
+            AND has_table_privilege(c.oid, 'UPDATE') AND has_table_privilege(c.oid, 'DELETE')
+    END, row_security_active(c.oid), pg_has_role(c.relowner, 'USAGE')
+FROM unnest(ARRAY[
+    'answers', 'conversations', 'inbox', 'inputs', 'inputs_id_seq', 'live_names', 'meta', 'outbox', 'outbox_blocks', 'payloads',
+    'shards', 'story'
+]) AS name LEFT JOIN pg_class AS c ON c.oid = to_regclass(name)
+
+-- name: place_of_tables
+SELECT to_regclass('inputs')::oid
 
 -- name: commit_nothing
 SELECT pg_logical_emit_message(true, 'botkit', '')

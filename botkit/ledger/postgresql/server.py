@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -34,6 +34,18 @@ class _Facts(NamedTuple):
     may_create: bool | None
 
 
+class _Table(NamedTuple):
+    """A row of the query `tables`; unless it exists, the other values are None."""
+
+    name: str
+    exists: bool
+    is_unlogged: bool | None
+    is_sequence: bool | None
+    may_be_used: bool | None
+    hides_rows: bool | None
+    is_own: bool | None
+
+
 def examine(connection: Connection) -> None:
     """Look whether the store can be kept on this server.
 
@@ -51,6 +63,26 @@ def examine(connection: Connection) -> None:
         raise wrong
 
 
+def examine_both(committing: Connection, owning: Connection) -> None:
+    """Look whether the store can be kept by two users, or through two addresses.
+
+    Args:
+        committing: of the kind that commits hooks (`store.url`).
+        owning: of the kind that listens and owns shards (`store.direct_url`).
+
+    Raises:
+        LedgerUnusable: the first thing that is wrong, and its fix.
+    """
+    examine(owning)
+    examine(committing)
+    places = {one.execute(SQL["place_of_tables"]).fetchone() for one in (owning, committing)}
+    if len(places) > 1:
+        raise LedgerUnusable(
+            "store.url and store.direct_url name the tables of two schemas",
+            "name the same user in both, or give both users the same search_path",
+        )
+
+
 def prepare(url: str, direct_url: str) -> None:
     """Look whether the store can be used, and make or extend its tables.
 
@@ -66,7 +98,9 @@ def prepare(url: str, direct_url: str) -> None:
         examine(connection)
         with connect(url, "start", pooled=bool(direct_url)) as other:
             examine_notifications(connection, other)
-        migrate(connection)
+            migrate(connection)
+            if direct_url:
+                examine_both(other, connection)
 
 
 def version(connection: Connection) -> str:
@@ -138,6 +172,12 @@ def _faults_of_tables(connection: Connection, server: _Facts) -> Iterator[Ledger
             "name the user that has made them in store.url, or give this one all rights on them",
         )
         return
+    except psycopg.errors.UndefinedColumn:
+        yield LedgerUnusable(
+            f'the table "meta" in "{server.schema}" is not BotKit\'s',
+            "give BotKit a database of its own, or correct the search_path of this user",
+        )
+        return
     if usable_from(connection) > len(MIGRATIONS):
         yield LedgerUnusable(
             f"the store was written by a newer BotKit (schema {stored}, this one knows {len(MIGRATIONS)})",
@@ -147,11 +187,40 @@ def _faults_of_tables(connection: Connection, server: _Facts) -> Iterator[Ledger
         yield LedgerUnusable(
             f'the user "{server.user}" may not create tables in the schema "{server.schema}"', grant
         )
-    without = [table for (table,) in connection.execute(SQL["tables_without_rights"])] if stored else []
-    if without:
+    if stored:
+        yield from _faults_of_each(connection, server, extends=stored < len(MIGRATIONS))
+
+
+def _faults_of_each(connection: Connection, server: _Facts, *, extends: bool) -> Iterator[LedgerUnusable]:
+    """What is wrong with the tables that are there. `extends`: the next start has to change them."""
+    tables = [_Table(*row) for row in connection.execute(SQL["tables"])]
+    user = f'the user "{server.user}"'
+    by_owner = "name the user that has made them in store.url, or give this one all rights on them"
+
+    def those(wrong: Callable[[_Table], object]) -> str:
+        return ", ".join(table.name for table in tables if wrong(table))
+
+    if names := those(lambda table: not table.exists):
         yield LedgerUnusable(
-            f'the user "{server.user}" may not read and write {", ".join(without)}',
-            "name the user that has made them in store.url, or give this one all rights on them",
+            f"{names} is missing among the store's tables",
+            "restore the database from a backup, or name an empty one in store.url",
+        )
+    if names := those(lambda table: not table.is_sequence and not table.may_be_used):
+        yield LedgerUnusable(f"{user} may not read and write {names}", by_owner)
+    if names := those(lambda table: table.is_sequence and not table.may_be_used):
+        yield LedgerUnusable(f"{user} may not use the sequences {names}", by_owner)
+    if names := those(lambda table: table.hides_rows):
+        yield LedgerUnusable(
+            f"row security hides rows of {names} from {user}", "ALTER TABLE … DISABLE ROW LEVEL SECURITY"
+        )
+    if names := those(lambda table: table.is_unlogged):
+        yield LedgerUnusable(
+            f"a crash of the server would empty what is unlogged: {names}", "ALTER TABLE … SET LOGGED"
+        )
+    if extends and those(lambda table: not table.is_own):
+        yield LedgerUnusable(
+            f"{user} may not extend the tables, which others have made, for this version",
+            "name the user that has made them in store.url, or make this one a member of that role",
         )
 
 

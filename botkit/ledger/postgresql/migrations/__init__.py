@@ -46,6 +46,10 @@ def migrate(connection: Connection) -> None:
                 _set(connection, "schema_version", len(MIGRATIONS))
                 _set(connection, "usable_from", _usable_from(MIGRATIONS[-1]))
         connection.execute("SELECT pg_advisory_unlock(%s)", (_LOCK,))
+    except (psycopg.errors.DuplicateTable, psycopg.errors.DuplicateObject) as error:
+        raise LedgerError(
+            f"the store's tables cannot be made ({reason(error)}): give BotKit a database of its own"
+        ) from error
     except psycopg.Error as error:
         raise LedgerError(
             f"the store's tables cannot be made ({reason(error)}): the user in store.url needs the right to create tables"
