@@ -44,12 +44,17 @@ class StoreServer:
         return passed(f"{store_place(self.settings.url)}, version {version}; {tables}")
 
     def notifications(self) -> Outcome:
-        """No pooler in between swallows notifications."""
-        from botkit.ledger.postgresql.server import examine_notifications
+        """No pooler in between swallows notifications, or the limits of a session."""
+        from botkit.ledger.postgresql import server
+        from botkit.ledger.postgresql.database import connect
 
         try:
             with self._owning() as listener, self._committing() as notifier:
-                examine_notifications(listener, notifier)
+                server.examine_notifications(listener, notifier)
+            with connect(
+                self.settings.direct_url or self.settings.url, "doctor", settings=server.START
+            ) as owning:
+                server.examine_session(owning)
         except LedgerUnusable as unusable:
             return failed(unusable.what, unusable.fix)
         return passed("a notification to ourselves arrives")

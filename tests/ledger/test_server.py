@@ -9,11 +9,12 @@ import psycopg
 import pytest
 
 from botkit.errors import LedgerError, LedgerUnusable
-from botkit.ledger.postgresql.database import connect
+from botkit.ledger.postgresql import server
+from botkit.ledger.postgresql.database import Connection, connect
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate
 from botkit.ledger.postgresql.queries import SQL
-from botkit.ledger.postgresql.server import examine, examine_notifications
+from botkit.ledger.postgresql.server import START, examine, examine_notifications, examine_session
 from botkit.testing.serving import free_ports
 from tests.ledger.ledger_stage import rules as decide
 from tests.postgresql import PASSWORD, Server
@@ -236,6 +237,21 @@ def test_the_user_who_commits_hooks_is_examined_beside_the_one_who_owns_shards(
         with connect(f"{weak}?options=-c%20search_path%3D{WEAK}", "test") as connection:
             migrate(connection)
         assert start() == "store.url and store.direct_url name the tables of two schemas"
+
+
+def test_a_pooler_that_drops_the_limits_of_a_session_is_refused(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PgBouncer does, with `ignore_startup_parameters = options`; if each client has a session, it hears notifications."""
+    with connect(database, "start", settings=START) as connection:
+        examine_session(connection)
+
+    def connect_by_pooler(url: str, purpose: str, **_: object) -> Connection:
+        return connect(url, purpose, pooled=True)
+
+    monkeypatch.setattr(server, "connect", connect_by_pooler)
+    with pytest.raises(LedgerUnusable, match=r"drops the time limits of sessions.*store\.direct_url"):
+        PostgresLedger(database, decide).start(lambda _: None)
 
 
 def test_nothing_of_a_session_is_used_through_a_pooler(database: str) -> None:

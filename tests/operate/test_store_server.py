@@ -12,7 +12,7 @@ import pytest
 
 from botkit.checks import Outcome
 from botkit.config.settings import SecuritySettings, ServerSettings, Settings, StoreSettings
-from botkit.ledger.postgresql.database import connect
+from botkit.ledger.postgresql.database import Connection, connect
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate
 from botkit.operate.machine import Machine, machine_checks
 from botkit.operate.store_server import StoreServer
@@ -84,6 +84,18 @@ def test_two_addresses_of_two_schemas_are_named(database: str) -> None:
         connection.execute("DROP SCHEMA apart CASCADE")
     assert found.ok is False
     assert "two schemas" in found.cause
+
+
+def test_a_pooler_that_drops_the_limits_of_a_session_is_named(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect_by_pooler(url: str, purpose: str, **_: object) -> Connection:
+        return connect(url, purpose, pooled=True)
+
+    monkeypatch.setattr("botkit.ledger.postgresql.database.connect", connect_by_pooler)
+    found = outcomes(StoreSettings(database))["machine.store_notifications"]
+    assert found.ok is False
+    assert "time limits of sessions" in found.cause
 
 
 def test_slow_commits_are_a_warning(database: str) -> None:

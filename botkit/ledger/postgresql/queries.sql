@@ -366,6 +366,9 @@ FROM unnest(ARRAY[
     'shards', 'story'
 ]) AS name LEFT JOIN pg_class AS c ON c.oid = to_regclass(name)
 
+-- name: idle_limit
+SELECT setting::int FROM pg_settings WHERE name = 'idle_session_timeout'
+
 -- name: place_of_tables
 SELECT to_regclass('inputs')::oid
 

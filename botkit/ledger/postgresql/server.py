@@ -17,6 +17,8 @@ from botkit.ledger.postgresql.queries import SQL
 OLDEST = 14
 """The major version that brought `idle_session_timeout`."""
 HEAR_SECONDS = 5.0
+START: dict[str, str | int] = {"statement_timeout": 60_000, "idle_session_timeout": 30_000}
+"""The settings of a session that looks whether the store can be used."""
 
 
 class _Facts(NamedTuple):
@@ -83,6 +85,19 @@ def examine_both(committing: Connection, owning: Connection) -> None:
         )
 
 
+def examine_session(connection: Connection) -> None:
+    """Look whether a session that was opened with the settings `START` has them. A pooler may drop them without an error.
+
+    Raises:
+        LedgerUnusable: it has others.
+    """
+    if connection.execute(SQL["idle_limit"]).fetchone() != (START["idle_session_timeout"],):
+        raise LedgerUnusable(
+            "a pooler in between drops the time limits of sessions: a process that stands still would keep its users",
+            _NO_POOLER,
+        )
+
+
 def prepare(url: str, direct_url: str) -> None:
     """Look whether the store can be used, and make or extend its tables.
 
@@ -93,9 +108,9 @@ def prepare(url: str, direct_url: str) -> None:
     Raises:
         LedgerError: what is wrong, and its fix.
     """
-    settings: dict[str, str | int] = {"statement_timeout": 60_000, "idle_session_timeout": 30_000}
-    with connect(direct_url or url, "start", settings=settings) as connection:
+    with connect(direct_url or url, "start", settings=START) as connection:
         examine(connection)
+        examine_session(connection)
         with connect(url, "start", pooled=bool(direct_url)) as other:
             examine_notifications(connection, other)
             migrate(connection)
