@@ -25,6 +25,7 @@ from botkit.config.load import load
 from botkit.config.values import store_file
 from botkit.observability.events import get_logger
 from botkit.observability.logs import LEVELS
+from botkit.observability.outputs import replace_outputs
 
 if TYPE_CHECKING:
     from botkit.asgi.interface import Application
@@ -139,7 +140,7 @@ def run(
     make_kit: MakeKit | None = None,
     behind: Application | None = None,
 ) -> None:
-    """Serve until a signal stops the process.
+    """Serve until a signal stops the process. Standard output and standard error are replaced until the process ends.
 
     Args:
         config: the server's file.
@@ -153,6 +154,7 @@ def run(
         ClickException: uvicorn is not installed, or the port is taken.
         BotKitError: the configuration, the handlers or the store cannot be used.
     """
+    replace_outputs()
     require("uvicorn", "httptools")
     gc.disable()  # Imported objects stay alive: collecting during imports costs a tenth of the start (measured).
     from botkit.asgi.not_found import NotFound

@@ -6,12 +6,12 @@ Every hook is counted, and prometheus-client takes several calls and locks for e
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
 from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
@@ -41,6 +41,25 @@ class BufferedCounter:
         for labels, count in new.items():
             self._counter.labels(*labels).inc(count)
         return self._counter.collect()
+
+
+class ReadCounter:
+    """A counter without labels that is kept elsewhere, and read at each scrape."""
+
+    def __init__(
+        self, name: str, help: str, read: Callable[[], float], *, registry: CollectorRegistry
+    ) -> None:
+        self._name, self._help = name, help
+        self._read = read
+        registry.register(self)
+
+    def describe(self) -> Iterable[Metric]:
+        """The metric without its values, as a registry asks for it."""
+        return [CounterMetricFamily(self._name, self._help)]
+
+    def collect(self) -> Iterable[Metric]:
+        """The metric, for a scrape."""
+        return [CounterMetricFamily(self._name, self._help, value=self._read())]
 
 
 class BufferedHistogram:

@@ -10,7 +10,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
-from botkit.observability.buffered import BufferedCounter, BufferedHistogram
+from botkit.observability.buffered import BufferedCounter, BufferedHistogram, ReadCounter
+from botkit.observability.outputs import lines_dropped
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 OPENMETRICS = openmetrics_exposition.CONTENT_TYPE_LATEST
@@ -79,6 +80,11 @@ METRICS = (
         "Messages of users that were sent again with the same id after an attempt without a known result, by agent system.",
         ("system",),
     ),
+    Metric(
+        "botkit_log_lines_dropped_total",
+        "counter",
+        "Lines of the log, or of standard output, that were dropped because nobody read those before them (botkit serve).",
+    ),
     Metric("botkit_outbox_depth", "gauge", "Effects in the outbox."),
     Metric("botkit_open_sessions", "gauge", "Conversations with an agent session."),
 )
@@ -111,6 +117,7 @@ class Telemetry:
         self._handoff = self._counter("botkit_handoff_total")
         self._possible_duplicates = self._counter("botkit_possible_duplicates_total")
         self._repeated = self._counter("botkit_repeated_to_agents_total")
+        self._read_counter("botkit_log_lines_dropped_total", lines_dropped)
         self._handoff_series: set[tuple[str, str]] = set()
 
     def watch(self, *, outbox_depth: Callable[[], float], open_sessions: Callable[[], float]) -> None:
@@ -184,6 +191,9 @@ class Telemetry:
     def _buffered_counter(self, name: str) -> BufferedCounter:
         metric = _METRICS[name]
         return BufferedCounter(name, metric.help, metric.labels, registry=self.registry)
+
+    def _read_counter(self, name: str, read: Callable[[], float]) -> None:
+        ReadCounter(name, _METRICS[name].help, read, registry=self.registry)
 
     def _gauge(self, name: str) -> Gauge:
         metric = _METRICS[name]

@@ -77,7 +77,16 @@ class Service:
         until(self.answers, "for it to answer", seconds=60)
         return process
 
-    def launch(self, port: int = 0, *, before: Sequence[str] = ()) -> subprocess.Popen[str]:
+    def launch(
+        self,
+        port: int = 0,
+        *,
+        before: Sequence[str] = (),
+        options: Sequence[str] = (),
+        stdout: int = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+    ) -> subprocess.Popen[str]:
+        """Start it with further options, and its outputs at these file descriptors."""
         command = [
             *before,
             sys.executable,
@@ -88,8 +97,9 @@ class Service:
             str(self.folder / "botkit.yaml"),
             "--port",
             str(port),
+            *options,
         ]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=stdout, stderr=stderr, text=True)
         self.processes.append(process)
         return process
 

@@ -1,0 +1,222 @@
+"""Standard output and standard error that nobody waits for: threads write what is said, and what has no room is counted.
+
+A full pipe blocks its writers until its reader reads, and so does a terminal that is held (Ctrl-S): a log shipper that stands
+still would stop the event loop, and with it the service.
+"""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import select
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from threading import Condition, Thread, get_ident
+from typing import TYPE_CHECKING, Final, TextIO
+
+from botkit.observability.events import get_logger
+from botkit.observability.tracebacks import where
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+_log = get_logger("botkit.outputs")
+
+MAX_BYTES: Final = 1024 * 1024
+"""Max bytes of one output that wait; as many may be on their way into the pipe."""
+DRAIN_SECONDS: Final = 1.0
+"""How long the end of the process waits for what is not written yet."""
+
+
+class Output(io.RawIOBase):
+    """A file descriptor as a raw stream whose `write` never blocks. Thread-safe.
+
+    Lines are written in their order. Once one has no room, all are dropped until those that wait were taken, so that there is one
+    gap; when lines are written again, the log tells its size (`log_lines_dropped`) where it is.
+
+    Args:
+        descriptor: where a thread of its own writes to.
+        name: the name of the stream, for the log.
+        max_bytes: how many bytes may wait. A longer line is taken if no other waits.
+    """
+
+    def __init__(self, descriptor: int, name: str, *, max_bytes: int = MAX_BYTES) -> None:
+        self.name = name
+        self.dropped = 0
+        """The number of lines that were dropped so far, for want of room or because of an error."""
+        self._descriptor = descriptor
+        self._max_bytes = max_bytes
+        self._waiting: list[bytes] = []
+        self._notices: list[bytes] = []
+        self._bytes = 0
+        self._full = False
+        self._unsaid = 0
+        self._writes = False
+        self._flows = True
+        self._forked = False
+        # Reentrant: the interpreter may call a finalizer at any place, and that may log.
+        self._changed = Condition()
+        os.register_at_fork(after_in_child=self._write_directly)
+        self._thread = Thread(target=self._run, name=f"botkit-{name}", daemon=True)
+        self._thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """The number of bytes that wait."""
+        return self._bytes
+
+    def writable(self) -> bool:
+        """See `io.IOBase`."""
+        return True
+
+    def fileno(self) -> int:
+        """See `io.IOBase`."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """See `io.IOBase`."""
+        return os.isatty(self._descriptor)
+
+    def close(self) -> None:
+        """Nothing: the descriptor is not ours."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        """Take the bytes, or drop and count them."""
+        line = bytes(data)
+        if self._forked:
+            self._write(line)
+            return len(line)
+        if get_ident() == self._thread.ident:
+            self._notices.append(line)  # It tells of a gap: that comes before all that has waited since.
+            return len(line)
+        with self._changed:
+            if self._full or (self._waiting and self._bytes + len(line) > self._max_bytes):
+                self._full = True
+                self._count_dropped(line)
+            elif line:
+                self._waiting.append(line)
+                self._bytes += len(line)
+                self._changed.notify_all()
+        return len(line)
+
+    def drain(self, seconds: float) -> bool:
+        """Wait until all is written, at most this long. Returns whether it is."""
+        if self._forked:
+            return True
+        with self._changed:
+            self._changed.notify_all()
+            return self._changed.wait_for(lambda: not self._writes and not self._has_work(), seconds)
+
+    def _has_work(self) -> bool:
+        return bool(self._waiting or self._notices) or (self._flows and self._unsaid > 0)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._writes = False
+                self._changed.notify_all()
+                self._changed.wait_for(self._has_work)
+                self._writes = True
+                lines = self._notices + self._waiting
+                self._notices, self._waiting, self._bytes, self._full = [], [], 0, False
+                unsaid = self._unsaid if self._flows else 0
+                self._unsaid -= unsaid
+            if unsaid:
+                self._tell(unsaid)
+            for chunk in _chunks(lines):
+                try:
+                    self._write(chunk)
+                    self._flows = True
+                except OSError:  # The reader has gone, the disk is full: nobody can be told now.
+                    self._flows = False
+                    with self._changed:
+                        self._count_dropped(chunk)
+
+    def _tell(self, count: int) -> None:
+        """Log the size of a gap behind the lines that were taken."""
+        try:
+            _log.error("log_lines_dropped", count=count, output=self.name)
+        except Exception as error:  # noqa: BLE001 (a handler of the bot may raise anything; lines are still written)
+            self.write(f"log_lines_dropped count={count} not logged: {where(error)}\n".encode())
+
+    def _count_dropped(self, lines: bytes) -> None:
+        count = lines.count(b"\n") or 1
+        self.dropped += count
+        self._unsaid += count
+
+    def _write(self, data: bytes) -> None:
+        """Write all of it, however long that takes. Raises: OSError."""
+        rest = memoryview(data)
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:  # Another process that shares the pipe has made it non-blocking.
+                ready = select.poll()
+                ready.register(self._descriptor, select.POLLOUT)
+                ready.poll()
+
+    def _write_directly(self) -> None:
+        """In a forked process, which has no thread of ours, and whose condition may be held for ever."""
+        self._forked = True
+
+
+def _chunks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines in as few pieces as possible that a pipe takes whole, so that lines of other processes do not get into them."""
+    chunk: list[bytes] = []
+    size = 0
+    for line in lines:
+        if chunk and size + len(line) > select.PIPE_BUF:
+            yield b"".join(chunk)
+            chunk, size = [], 0
+        chunk.append(line)
+        size += len(line)
+    if chunk:
+        yield b"".join(chunk)
+
+
+_outputs: list[Output] = []
+_streams: list[TextIO] = []
+"""Those of this process, once they are replaced."""
+
+
+def replace_outputs() -> None:
+    """Let nothing in this process wait for the readers of standard output and standard error, from now on.
+
+    So no log line, traceback, warning or `print` blocks its thread. What waits when the process ends is written, for at most a
+    second. A stream that is no file, such as a test's, is left alone.
+    """
+    for name in ("stderr", "stdout"):
+        stream: TextIO | None = getattr(sys, name)
+        if stream is None or (descriptor := _descriptor_of(stream)) is None:
+            continue
+        # If both lead to one place, they are one output, and what is said keeps its order.
+        same = (one for one in _outputs if os.path.sameopenfile(one.fileno(), descriptor))
+        output = next(same, None) or Output(descriptor, name)
+        if output not in _outputs:
+            _outputs.append(output)
+        text = io.TextIOWrapper(output, encoding=stream.encoding, errors=stream.errors, line_buffering=True)
+        _streams.append(text)
+        setattr(sys, name, text)
+    atexit.register(_drain)
+
+
+def lines_dropped() -> int:
+    """The number of lines that this process has dropped; 0 if its outputs are not replaced."""
+    return sum(output.dropped for output in _outputs)
+
+
+def _descriptor_of(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except OSError:
+        return None
+
+
+def _drain() -> None:
+    until = time.monotonic() + DRAIN_SECONDS
+    for stream in _streams:
+        stream.flush()
+    for output in _outputs:
+        output.drain(max(0.0, until - time.monotonic()))

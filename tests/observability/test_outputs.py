@@ -1,0 +1,210 @@
+"""Standard output and error of `botkit serve`: nothing waits until somebody reads them."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from botkit.observability.outputs import Output
+from botkit.testing.waiting import until
+from tests.pipes import Pipe
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    pipe = Pipe()
+    yield pipe
+    pipe.close()
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    """The one whose lines tell of a gap."""
+    logger = logging.getLogger("botkit.outputs")
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    yield logger
+    logger.handlers.clear()
+    logger.propagate = True
+    logger.setLevel(logging.NOTSET)
+
+
+def test_lines_arrive_in_their_order(pipe: Pipe) -> None:
+    output = Output(pipe.writer, "stderr")
+    wanted = [f"line {number}" for number in range(2_000)]
+    for line in wanted:
+        output.write(f"{line}\n".encode())
+    until(lambda: pipe.lines() == wanted, "for all lines")
+    assert output.dropped == 0
+
+
+def test_nobody_waits_for_a_reader_and_what_has_no_room_is_counted(
+    pipe: Pipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipe.fill()
+    output = Output(pipe.writer, "stderr", max_bytes=1_000)
+    output.write(b"taken at once\n")
+    until(lambda: not output.waiting, "for the thread to take the first line")
+    for number in range(500):
+        output.write(f"line {number:04}\n".encode())
+    assert output.dropped == 400
+    assert caplog.records == []
+    until(lambda: len(pipe.lines()) == 101, "for what had room")
+    assert pipe.lines() == ["taken at once", *(f"line {number:04}" for number in range(100))]
+    until(lambda: caplog.messages, "for the notice")
+    assert caplog.messages == ["log_lines_dropped count=400 output=stderr"]
+    output.write(b"afterwards\n")
+    until(lambda: pipe.lines()[-1] == "afterwards", "for the line after the gap")
+
+
+def test_the_notice_comes_where_the_gap_is(pipe: Pipe, logger: logging.Logger) -> None:
+    pipe.fill()
+    output = Output(pipe.writer, "stderr", max_bytes=1_000)
+    logger.addHandler(logging.StreamHandler(io.TextIOWrapper(output, line_buffering=True)))
+    for number in range(500):
+        logger.info("line %04d", number)
+    until(lambda: _numbered(pipe.lines()) == 500, "for every line or its count")
+    assert output.dropped >= 250
+    logger.info("afterwards")
+    until(lambda: pipe.lines()[-1] == "afterwards", "for the line after the gap")
+
+
+def _numbered(lines: Sequence[str]) -> int:
+    """How many lines were written, or are told to be missing, without one that is at a wrong place."""
+    number = 0
+    for line in lines:
+        if missing := re.fullmatch(r"log_lines_dropped count=(\d+) output=stderr", line):
+            number += int(missing[1])
+        else:
+            assert line == f"line {number:04}"
+            number += 1
+    return number
+
+
+def test_a_handler_that_fails_does_not_end_the_output(pipe: Pipe, logger: logging.Logger) -> None:
+    class Failing(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise LookupError(record.getMessage())
+
+    pipe.fill()
+    output = Output(pipe.writer, "stderr", max_bytes=10)
+    logger.addHandler(Failing())
+    for _ in range(100):
+        output.write(b"many lines\n")
+    until(lambda: pipe.lines()[-1:] != ["many lines"] and pipe.lines(), "for the notice")
+    assert re.fullmatch(r"log_lines_dropped count=\d+ not logged: LookupError at .*", pipe.lines()[-1])
+
+
+def test_a_line_that_is_longer_than_the_room_is_written_if_nothing_waits(pipe: Pipe) -> None:
+    output = Output(pipe.writer, "stderr", max_bytes=100)
+    output.write(b"x" * 10_000 + b"\n")
+    until(lambda: pipe.lines() == ["x" * 10_000], "for the long line")
+
+
+def test_at_the_end_what_waits_is_written_but_not_for_long(pipe: Pipe) -> None:
+    output = Output(pipe.writer, "stderr")
+    output.write(b"last words\n")
+    assert output.drain(30)
+    assert pipe.lines() == ["last words"]
+    pipe.fill()
+    output.write(b"never read\n")
+    assert not output.drain(0.05)
+
+
+def test_a_pipe_without_a_reader_costs_its_lines_and_nothing_else(
+    pipe: Pipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    os.close(pipe.reader)
+    output = Output(pipe.writer, "stdout")
+    for count in range(1, 4):
+        output.write(b"lost\n")
+        assert output.drain(30)
+        assert output.dropped == count
+    assert caplog.records == []
+
+
+def test_what_was_lost_to_errors_is_said_when_lines_can_be_written_again(
+    pipe: Pipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open("/dev/full", "wb", buffering=0) as full:
+        descriptor = os.dup(full.fileno())
+    output = Output(descriptor, "stderr")
+    output.write(b"lost\nlost as well\n")
+    assert output.drain(30)
+    os.dup2(pipe.writer, descriptor)
+    output.write(b"written\n")
+    until(lambda: caplog.messages, "for the notice")
+    assert caplog.messages == ["log_lines_dropped count=2 output=stderr"]
+    assert pipe.lines() == ["written"]
+    os.close(descriptor)
+
+
+def test_a_pipe_that_others_have_made_non_blocking_loses_nothing(pipe: Pipe) -> None:
+    pipe.fill()
+    os.set_blocking(pipe.writer, False)
+    output = Output(pipe.writer, "stderr")
+    output.write(b"x" * 10_000 + b"\n")
+    until(lambda: pipe.lines() == ["x" * 10_000], "for the whole line")
+
+
+def test_a_forked_child_writes_by_itself(pipe: Pipe) -> None:
+    output = Output(pipe.writer, "stderr")
+    child = os.fork()
+    if child == 0:
+        try:
+            output.write(b"from the child\n")
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert pipe.lines() == ["from the child"]
+
+
+def _ended(program: str, *, shell: str = 'exec "$@"') -> subprocess.CompletedProcess[str]:
+    """A process that has run this program with its outputs replaced."""
+    begin = "import sys\nfrom botkit.observability.outputs import replace_outputs\nreplace_outputs()\n"
+    command = ["sh", "-c", shell, "sh", sys.executable, "-c", begin + program]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_all_that_a_process_says_before_it_ends_is_seen() -> None:
+    done = _ended("print('said')\nprint('without an end', end='')\nraise ValueError('why')")
+    assert done.returncode == 1
+    assert done.stdout == "said\nwithout an end"
+    assert done.stderr.endswith("ValueError: why\n")
+
+
+def test_both_outputs_keep_their_order_where_they_are_one() -> None:
+    program = "for number in range(100): print(number, file=(sys.stdout, sys.stderr)[number % 2])"
+    done = _ended(program, shell='exec "$@" 2>&1')
+    assert done.stdout.split() == [str(number) for number in range(100)]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("end", ["", "raise ValueError('why')", "sys.exit('why')", "sys.exit(3)"])
+def test_a_process_ends_although_nobody_reads_what_it_says(pipe: Pipe, end: str) -> None:
+    pipe.fill()
+    program = (
+        f"import logging, warnings\nprint('said')\nwarnings.warn('of it')\nlogging.error('an error')\n{end}"
+    )
+    begin = "import sys\nfrom botkit.observability.outputs import replace_outputs\nreplace_outputs()\n"
+    command = [sys.executable, "-c", begin + program]
+    process = subprocess.Popen(command, stdout=pipe.writer, stderr=pipe.writer)
+    assert process.wait(30) == {"": 0, "sys.exit(3)": 3}.get(end, 1)
+
+
+def test_the_replaced_outputs_are_those_of_the_terminal_file_or_pipe() -> None:
+    program = "print(sys.stdout.fileno(), sys.stderr.fileno(), sys.stdout.isatty(), sys.stderr.encoding, sys.stderr.errors)"
+    assert _ended(program).stdout == "1 2 False utf-8 backslashreplace\n"
+
+
+def test_outputs_without_a_file_are_left_alone() -> None:
+    program = "import io\nfrom botkit.observability.outputs import replace_outputs\nimport sys\n"
+    program += "sys.stdout = mine = io.StringIO()\nreplace_outputs()\nsys.exit(sys.stdout is not mine)"
+    assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0

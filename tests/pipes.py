@@ -1,0 +1,42 @@
+"""Pipes whose reader reads only what a test asks for."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+
+PIPE_BYTES = 4096
+
+
+class Pipe:
+    """A small pipe, full or empty, whose reader reads only what a test asks for."""
+
+    def __init__(self) -> None:
+        self.reader, self.writer = os.pipe()
+        fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        os.set_blocking(self.reader, False)
+        self.read = b""
+
+    def fill(self) -> None:
+        """Write dots until nothing more fits."""
+        os.set_blocking(self.writer, False)
+        try:
+            while True:
+                os.write(self.writer, b".")
+        except BlockingIOError:
+            os.set_blocking(self.writer, True)
+
+    def lines(self) -> list[str]:
+        """All that was read until now, without the dots of `fill`."""
+        try:
+            while data := os.read(self.reader, 65_536):
+                self.read += data
+        except BlockingIOError:
+            pass
+        return self.read.lstrip(b".").decode().splitlines()
+
+    def close(self) -> None:
+        for end in (self.reader, self.writer):
+            with suppress(OSError):  # The test may have closed it.
+                os.close(end)
