@@ -171,3 +171,50 @@ async def test_bytes_now_and_then_keep_a_stream_open() -> None:
             request = Request("listen", "GET", f"http://127.0.0.1:{port}/")
             async with transport.stream(request, silence_seconds=2.0) as stream:
                 assert await stream.read() == b"x" * 8
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\nx", b""),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", b"x"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", b"x" * 4_000),
+        (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n"),
+    ],
+    ids=["another-protocol", "byte-by-byte", "much-of-another-protocol", "interim-heads", "header-by-header"],
+)
+async def test_a_stream_without_a_response_is_given_up_whatever_arrives(first: bytes, then: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(first)
+        while True:
+            writer.write(then)
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    with serving(serve) as port:
+        async with carrier() as transport, asyncio.timeout(30):
+            with pytest.raises(Unreachable) as failed:
+                async with transport.stream(
+                    Request("listen", "GET", f"http://127.0.0.1:{port}/"), silence_seconds=0.3
+                ):
+                    pass
+    assert (failed.value.cause, failed.value.possible_duplicate) == ("timeout", True)
+
+
+async def test_trailers_do_not_keep_a_stream_open() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n")
+        while True:
+            writer.write(b"X-A: b\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+    with serving(serve) as port:
+        async with carrier() as transport, asyncio.timeout(30):
+            request = Request("listen", "GET", f"http://127.0.0.1:{port}/")
+            async with transport.stream(request, silence_seconds=0.3) as stream:
+                with pytest.raises(Unreachable, match="timed out"):
+                    await stream.read()

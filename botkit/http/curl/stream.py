@@ -163,8 +163,8 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
     def _check_silence(self) -> None:
         """Set the timer anew for the last byte that has arrived: cheaper than at each byte."""
         now = self._loop.time()
-        # A reader that lags makes the silence itself.
-        since = now if self._waiting or self._paused else self._heard
+        # A reader that lags makes the silence itself; before the headers have come, nobody reads.
+        since = now if self._opened and (self._waiting or self._paused) else self._heard
         if since + self._silence_seconds > now:
             self._timer = self._loop.call_at(since + self._silence_seconds, self._check_silence)
             return
@@ -182,13 +182,13 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
         if len(self._waiting) >= _MAX_WAITING_BYTES:
             self._paused = True
             return int(pycurl.WRITEFUNC_PAUSE)
-        self._heard = self._loop.time()
+        if self._opened:
+            self._heard = self._loop.time()
         self._waiting = joined(self._waiting, data)
         self._tell()
         return None
 
     def _head(self, line: bytes) -> None:
-        self._heard = self._loop.time()
         if self._opened:  # a trailer
             return
         if line.startswith(b"HTTP/"):
@@ -198,6 +198,7 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
         if self.status >= 200 and not line.strip():
             self.headers, self._lines = ResponseHeaders(self._lines), []
             self._opened = True
+            self._heard = self._loop.time()
             self._tell()
 
     def _ended(self, code: int, text: str) -> None:
