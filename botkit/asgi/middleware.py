@@ -120,7 +120,7 @@ class BotKitAsgi:
             door.answer(admitted, body, then)
             response = await answered
         encoded = [(name.lower().encode(), value.encode()) for name, value in response.headers]
-        await respond(send, response.status, encoded, response.body)
+        await respond(send, response.status, encoded, b"" if scope["method"] == "HEAD" else response.body)
 
 
 def _prefixes_in(application: Application) -> Iterator[str]:

@@ -43,9 +43,10 @@ class BotKitMiddleware:
         if path is None:
             return self._wrapped(environ, start_response)
         _limit_unread_answers(environ)
+        method = environ["REQUEST_METHOD"]
         response = self._endpoint.respond(
             path,
-            method=environ["REQUEST_METHOD"],
+            method=method,
             token=environ.get("HTTP_TOKEN"),
             apikey=environ.get("HTTP_APIKEY"),
             read_body=lambda: self._bodies.read(environ),
@@ -55,7 +56,8 @@ class BotKitMiddleware:
         if status in BODY_UNREAD and environ.get("SERVER_SOFTWARE") == "Granian":
             headers.append(("Connection", "close"))
         start_response(f"{status} {HTTPStatus(status).phrase}", headers)
-        return [response.body]
+        # A server may send a body here that its client takes for the next answer (RFC 9110, 9.3.2).
+        return [] if method == "HEAD" else [response.body]
 
 
 def _limit_unread_answers(environ: WSGIEnvironment) -> None:

@@ -111,6 +111,16 @@ async def test_a_body_in_many_small_pieces_takes_no_more_memory_than_its_size(st
     assert taken() < 4 * 200_000
 
 
+async def test_after_chunks_in_http_1_0_the_connection_ends(stage: Protocol) -> None:
+    """A proxy of that version passes them on without knowing where they end (RFC 9112, 6.1)."""
+    connection = stage.connect()
+    head = request(b"", version="1.0", more="transfer-encoding: chunked\r\nconnection: keep-alive\r\n")
+    chunked = head.replace(b"content-length: 0\r\n", b"") + b"%x\r\n%b\r\n0\r\n\r\n" % (len(BODY), BODY)
+    connection.feed(chunked)
+    assert statuses(await connection.answered()) == [200]
+    assert connection.transport.closed
+
+
 async def test_hooks_in_a_pipeline_are_answered_in_their_order(stage: Protocol) -> None:
     commit = held(stage)
     connection = stage.connect()

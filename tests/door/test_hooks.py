@@ -83,6 +83,13 @@ def test_another_method_than_post_gets_405(stage: Stage, method: str) -> None:
     assert headers["allow"] == "POST"
 
 
+def test_an_answer_to_head_has_no_body(stage: Stage) -> None:
+    """Where the server sends the application's, the client would take it for the answer to its next request."""
+    answer = stage.call(method="HEAD")
+    assert (answer.status, answer.body) == (405, b"")
+    assert int(answer.headers["content-length"]) == len(stage.call(method="GET").body)
+
+
 # --- who is calling ------------------------------------------------------------------------------------------------
 
 
