@@ -100,7 +100,8 @@ class HookCycle:
             elif name == b"apikey":
                 apikey = value.decode("latin-1")
         if length is None and self.keep_alive and parser.get_http_version() == "1.0":
-            self.keep_alive = False  # Its body may be chunked, which others may read differently (RFC 9112, 6.1).
+            # Its body may be chunked, which others may read differently (RFC 9112, 6.1).
+            self.keep_alive = False
         try:
             self._admitted = protocol.shared.door.endpoint.admit(
                 self._path, method=self._method, token=token, apikey=apikey

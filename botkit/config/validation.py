@@ -264,7 +264,7 @@ def _kind(value: object) -> str:
 
 
 def _not_allowed(checked: Checked, path: _Path, allowed: list[object], rule: SchemaNode) -> None:
-    words = [str(word) for word in allowed]
+    words = list(dict.fromkeys(str(word) for word in allowed))
     _, node = locate(checked.root, path)
     meant = (
         nearest(node.value, words) if isinstance(node, ScalarNode) and not isinstance(node, Filled) else None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from botkit.errors import UnusableValue
 
@@ -23,6 +23,8 @@ _PROXY_FIX = (
     "write http://host:port, or http://user:password@host:port with special characters percent-encoded"
 )
 _EXEMPT_FIX = "write a host, .domain, an address or 10.0.0.0/8, each with :port if only that port is meant"
+_MAX_PASSWORD_BYTES = 1_024
+"""Of OpenSSL, for keys."""
 _LABELS = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*\.?")
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -149,7 +151,10 @@ def parse_proxy(text: str) -> Proxy:
         raise UnusableValue("is not a proxy's address", _PROXY_FIX)
     if not port:
         raise UnusableValue("names no port", "add the proxy's port, such as http://proxy.example:3128")
-    return Proxy(host, port, _basic(parts.username, parts.password))
+    try:
+        return Proxy(host, port, _basic(parts.username, parts.password))
+    except UnicodeEncodeError:
+        raise UnusableValue("has a user or a password that is no text", _PROXY_FIX) from None
 
 
 def parse_exemption(text: str) -> Exemption:
@@ -181,6 +186,7 @@ def parse_ca_bundle(path: Path) -> Path:
     Raises:
         UnusableValue: it does not.
     """
+    _refuse_what_is_no_file(path)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cafile=path)
@@ -207,6 +213,11 @@ def parse_client_certificate(client: ClientCertificate) -> ClientCertificate:
     Raises:
         UnusableValue: a file cannot be read, the password does not open the key, or the key is another certificate's.
     """
+    _refuse_what_is_no_file(client.certificate)
+    _refuse_what_is_no_file(client.key)
+    if len(client.password.encode()) > _MAX_PASSWORD_BYTES:
+        what = f"has a key whose password is longer than {_MAX_PASSWORD_BYTES:,} bytes"
+        raise UnusableValue(what, "name in network.client_key_password the password, not the key")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_cert_chain(client.certificate, client.key, client.password)
@@ -262,6 +273,12 @@ def _of_environment(entries: Iterable[str]) -> Iterable[Exemption]:
             yield exempt
 
 
+def _refuse_what_is_no_file(path: Path) -> None:
+    """Reading a pipe waits for a writer, and its content can be read only once."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UnusableValue(f"names {path.name}, which is not a regular file", "write the path of a PEM file")
+
+
 def _first(environ: Mapping[str, str], *names: str) -> tuple[str, str]:
     return next(((name, text) for name in names if (text := environ.get(name, "").strip())), ("", ""))
 
@@ -269,8 +286,8 @@ def _first(environ: Mapping[str, str], *names: str) -> tuple[str, str]:
 def _basic(user: str | None, password: str | None) -> str:
     if user is None:
         return ""
-    pair = f"{unquote(user)}:{unquote(password or '')}"
-    return f"Basic {base64.b64encode(pair.encode()).decode('ascii')}"
+    pair = b"%b:%b" % (unquote_to_bytes(user), unquote_to_bytes(password or ""))
+    return f"Basic {base64.b64encode(pair).decode('ascii')}"
 
 
 def _addresses(text: str) -> _IpNetwork | None:

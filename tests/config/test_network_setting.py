@@ -90,7 +90,7 @@ def test_a_version_of_http_is_a_number_or_a_text(folder: Folder, written: str, v
         ("{client_certificate: botkit.yaml}", "network.client_certificate: cannot be used as a certificate with its key"),
         ("{client_key: botkit.yaml}", "network.client_key: belongs to no certificate; set network.client_certificate"),
         ("{client_key_password: hunter2}", "network.client_key_password: belongs to no certificate"),
-        ("{http_version: 3}", "network.http_version: "),
+        ("{http_version: 3}", "network.http_version: “3” is not allowed here; write 1.1 or 2"),
         ("{http_version: 2.0}", 'network.http_version: is 2.0, which is not a version of HTTP; write 2 or "2"'),
         ("{http_version: '2.0'}", "network.http_version: "),
         ("{client_cert: x.pem}", "network.client_cert: is not known here"),

@@ -24,13 +24,20 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from botkit.errors import CallError, HostNotAllowed, Unreachable
+from botkit.errors import CallError, HostNotAllowed, Unreachable, UnusableValue
 from botkit.http import Request, Response
 from botkit.http.addresses import is_of_this_machine
 from botkit.http.carriers import SyncTransport
 from botkit.http.curl import CurlTransport
 from botkit.http.curl.outgoing import Authorities, Outgoing
-from botkit.http.network import DIRECT, ClientCertificate, Network, parse_proxy
+from botkit.http.network import (
+    DIRECT,
+    ClientCertificate,
+    Network,
+    parse_ca_bundle,
+    parse_client_certificate,
+    parse_proxy,
+)
 from tests.http.connect_proxy import connect_proxy, serving
 
 Send = Callable[..., Response]
@@ -125,6 +132,26 @@ def test_a_server_that_asks_for_a_certificate_gets_it(
     network = Network(ca_bundle=files.bundle, client=client)
     assert send(mutual, network).body == b"botkit@example.com"
     assert "hunter2" not in repr(network)
+
+
+def test_a_password_that_is_a_whole_file_is_refused(files: Files) -> None:
+    """`client_key_password: ${file:botkit.key}`"""
+    client = ClientCertificate(files.certificate, files.encrypted, files.key.read_text() * 5)
+    with pytest.raises(UnusableValue, match="password is longer than 1,024 bytes") as refused:
+        parse_client_certificate(client)
+    assert "PRIVATE KEY" not in str(refused.value)
+
+
+@pytest.mark.parametrize("place", ["certificate", "key"])
+def test_a_pipe_is_no_file_of_a_client_certificate(files: Files, tmp_path: Path, place: str) -> None:
+    """Reading it would wait for ever."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    client = (
+        ClientCertificate(pipe, files.key) if place == "certificate" else ClientCertificate(files.pair, pipe)
+    )
+    with pytest.raises(UnusableValue, match="names pipe, which is not a regular file"):
+        parse_client_certificate(client)
 
 
 @both
@@ -229,6 +256,17 @@ def test_the_folder_of_the_written_file_is_locked_against_programs_that_remove_o
     authorities.close()
     fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
     os.close(folder)
+
+
+@both
+def test_a_bundle_may_begin_with_a_byte_order_mark(
+    send: Send, files: Files, mutual: str, tmp_path: Path
+) -> None:
+    """Windows' editors write one, and `botkit check` finds nothing wrong with it."""
+    bundle = tmp_path / "bundle.pem"
+    bundle.write_bytes(b"\xef\xbb\xbf" + files.bundle.read_bytes())
+    network = Network(ca_bundle=parse_ca_bundle(bundle), client=ClientCertificate(files.pair, files.pair))
+    assert send(mutual, network).status == 200
 
 
 @both

@@ -31,6 +31,7 @@ PROXY = Proxy("proxy.example", 3128)
         ("http://user:pass@10.1.2.3:80", "http://10.1.2.3:80", "Basic dXNlcjpwYXNz"),
         ("http://us%40er:p%3Aa@proxy:80", "http://proxy:80", "Basic dXNAZXI6cDph"),
         ("http://user@proxy:80", "http://proxy:80", "Basic dXNlcjo="),
+        ("http://user:%E9@proxy:80", "http://proxy:80", "Basic dXNlcjrp"),
     ],
 )
 def test_a_proxy_is_an_http_address_with_or_without_a_login(text: str, url: str, authorization: str) -> None:
@@ -53,6 +54,7 @@ def test_a_proxy_is_an_http_address_with_or_without_a_login(text: str, url: str,
         "http://pro xy:1",
         "http://[::1:3128",
         "https://hunter2:hunter2@proxy.example:3128",
+        "http://hunter2:hunter2\udcff@proxy.example:3128",
         "socks5://proxy.example:1080",
     ],
 )
@@ -160,6 +162,8 @@ def test_a_bundle_has_certificates_of_authorities(tmp_path: Path) -> None:
         (leaf, "no certificate of an authority"),
         (text, "not a PEM file"),
         (tmp_path / "none", "No such file"),
+        (tmp_path, "Is a directory"),
+        (Path("/dev/null"), "not a regular file"),
     ):
         with pytest.raises(UnusableValue, match=said):
             parse_ca_bundle(file)

@@ -6,6 +6,7 @@ import fcntl
 import os
 import ssl
 import tempfile
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -64,7 +65,8 @@ class Authorities:
     The libcurl within pycurl's wheels looks in the places of the machine where it was built. So it is told the places of
     Python's OpenSSL, which the variables ``SSL_CERT_FILE`` and ``SSL_CERT_DIR`` move.
     libcurl keeps the authorities of one file in memory for all connections, which saves milliseconds for each; it does not for
-    those of a folder, nor for several files. Therefore a bundle and the system's file are written together into one.
+    those of a folder, nor for several files. Therefore a bundle and the system's file are written together into one; OpenSSL puts
+    up with the byte order mark of Windows' editors at the start of a file only.
     """
 
     def __init__(self, bundle: Path | None, environ: Mapping[str, str] = os.environ) -> None:
@@ -87,7 +89,8 @@ class Authorities:
             self._written.callback(os.close, lock)
             fcntl.flock(lock, fcntl.LOCK_EX)
             both = Path(made) / "authorities.pem"
-            both.write_bytes(b"\n".join((Path(file).read_bytes(), bundle.read_bytes())))
+            parts = (Path(one).read_bytes().removeprefix(BOM_UTF8) for one in (file, bundle))
+            both.write_bytes(b"\n".join(parts))
             self._file = str(both)
 
     def prepare(self, curl: pycurl.Curl) -> None:
