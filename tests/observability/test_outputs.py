@@ -102,6 +102,17 @@ def test_a_handler_that_fails_does_not_end_the_output(pipe: Pipe, logger: loggin
     assert re.fullmatch(r"log_lines_dropped count=\d+ not logged: LookupError at .*", pipe.lines()[-1])
 
 
+def test_a_line_after_one_that_was_dropped_is_not_taken_before_the_gap_is_told(pipe: Pipe) -> None:
+    pipe.fill()
+    output = Output(pipe.writer, "stderr", max_bytes=10)
+    output.write(b"taken at once\n")
+    until(lambda: not output.waiting, "for the thread to take the first line")
+    output.write(b"waits\n")
+    output.write(b"has no room\n")
+    output.write(b"has\n")
+    assert output.dropped == 2
+
+
 def test_a_line_that_is_longer_than_the_room_is_written_if_nothing_waits(pipe: Pipe) -> None:
     output = Output(pipe.writer, "stderr", max_bytes=100)
     output.write(b"x" * 10_000 + b"\n")
