@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +24,8 @@ from botkit.cli import stop_signals
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than the 60 seconds for which nginx keeps idle connections to a server: if both sides may close a connection at the same
 time, the request that is sent on it then is lost."""
+_TICK_SECONDS: Final = 1.0
+"""How often the date of responses is set."""
 _DRAIN_SECONDS: Final = 15
 """Time limit of the running requests after a signal; longer than that of a commit."""
 
@@ -131,10 +133,31 @@ class _Server(uvicorn.Server):
     def __init__(
         self, config: uvicorn.Config, on_started: Callable[[], None], door: Door, beside: _Beside | None
     ) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told = asyncio.Event()
         super().__init__(config)
         self._on_started = on_started
         self._door = door
         self._beside = beside
+
+    @property
+    def should_exit(self) -> bool:
+        """Whether the server stops; set by signals."""
+        return self._should_exit
+
+    @should_exit.setter
+    def should_exit(self, should_exit: bool) -> None:
+        self._should_exit = should_exit
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._told.set)
+
+    async def main_loop(self) -> None:
+        """As uvicorn's, which looks ten times a second whether it should stop: as much work as many keep-alives."""
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._told.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)

@@ -28,6 +28,7 @@ from botkit.relay.clock import Clock
 from botkit.relay.clock_notes import note_clocks, recall_clocks
 from botkit.relay.gateways import Gateways
 from botkit.relay.heartbeat import BEAT_SECONDS, Heartbeat
+from botkit.relay.inbound.agenda import Agenda
 from botkit.relay.inbound.event_writer import AgentEventWriter
 from botkit.relay.inbound.poll import PollReceiver
 from botkit.relay.inbound.receipts import Receipts
@@ -302,7 +303,9 @@ class Engine:
         fields = {name: value for name, value in known.items() if value}
         getattr(_log, level)("handoff", what=effect.what, why=effect.why, **fields, **names)
 
-    def _receiver(self, writer: AgentEventWriter, system: AgentSystem, name: str) -> Receiver:
+    def _receiver(
+        self, writer: AgentEventWriter, system: AgentSystem, name: str, agenda: Agenda[Receiver]
+    ) -> Receiver:
         bot_id = writer.conversation_id.bot_id
         backoff = self._backoff(bot_id)
         breaker = self._breakers.get(bot_id, name, backoff)
@@ -311,6 +314,7 @@ class Engine:
                 writer=writer,
                 system=system,
                 schedule=self.schedule,
+                agenda=agenda,
                 clock=self._clock,
                 chance=self._chance,
                 backoff=backoff,
@@ -329,6 +333,7 @@ class Engine:
             metrics=self._metrics,
             connecting=self._connecting,
             path=self._paths.get(bot_id, name),
+            agenda=agenda,
         )
 
     def _breaker_of(self, item: OutboxItem) -> CircuitBreaker:

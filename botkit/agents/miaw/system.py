@@ -55,6 +55,8 @@ MAX_TEXT = 10_000
 MAX_FILE_BYTES = 5 * 1024 * 1024
 """The largest limit of a channel (3.3, 6)."""
 
+_KEEP_ALIVE = Batch(())
+"""Most batches that streams ever bring."""
 _ROUTING: Mapping[str, Literal["searching", "present", "over"]] = {
     # 2.3: after an agent has left, NEEDS_ROUTING means that there is no search for another one.
     "INITIAL": "searching",
@@ -240,7 +242,7 @@ class MiawSystem(AgentSystem):
             if stream.status != 200 or not kind.lower().startswith("text/event-stream"):
                 refusal = Response(stream.status, stream.headers, await stream.read(), url)
                 check_stream(what, refusal, now=self._clock())
-            yield Batch(())
+            yield _KEEP_ALIVE
             parser, continuity = EventStream(access.position), Continuity(access.position)
             async for chunk in stream.chunks():
                 if parser.between_lines and chunk[:1] in (b"{", b"J") and says_expired(chunk):
@@ -250,9 +252,10 @@ class MiawSystem(AgentSystem):
                 # Most streams are silent for hours and must not hold their last chunk in memory.
                 del chunk
                 if arrived or parser.between_lines:
-                    doubt = continuity.doubt(event.id for event in arrived)
-                    batch = Batch(self._from_stream(session_id, arrived), doubt)
-                    del arrived
+                    doubt = continuity.doubt([event.id for event in arrived])
+                    events = self._from_stream(session_id, arrived)
+                    batch = Batch(events, doubt) if events or doubt else _KEEP_ALIVE
+                    del arrived, events
                     yield batch
                     del batch
 
@@ -284,7 +287,7 @@ class MiawSystem(AgentSystem):
             # An envelope without the id can only be about it.
             if entry and conversation_id.lower() in (session_id, ""):
                 events.extend(read_entry(entry, session_id=session_id, at=at, position=event.id))
-        return self._with_absolute_links(events)
+        return self._with_absolute_links(events) if events else ()
 
     def _with_absolute_links(self, events: Sequence[FromAgents]) -> tuple[FromAgents, ...]:
         """Some organisations state the addresses of attachments without their host."""

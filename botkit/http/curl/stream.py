@@ -138,12 +138,10 @@ class CurlStream(Transfer, AbstractAsyncContextManager[Stream]):
         self._headers = []
         self._curl.unsetopt(pycurl.HTTPHEADER)  # pycurl ignores an empty list
 
-    async def _news(self) -> None:
+    def _news(self) -> asyncio.Future[None]:
+        """Done when something has arrived, or the stream is over."""
         self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
+        return self._waiter
 
     def _tell(self) -> None:
         if self._waiter is not None and not self._waiter.done():

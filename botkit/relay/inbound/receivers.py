@@ -24,6 +24,7 @@ from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.gateways import Gateways
 from botkit.relay.heartbeat import Heartbeat
+from botkit.relay.inbound.agenda import Agenda
 from botkit.relay.inbound.event_writer import AgentEventWriter, ListRead
 from botkit.relay.journal import Journal
 from botkit.relay.leaving import Leaves
@@ -53,8 +54,10 @@ class Receiver(ABC):
     backoff: Backoff
     breaker: CircuitBreaker
     heartbeat: Heartbeat
+    agenda: Agenda[Receiver]
     calm_until: float = field(init=False, default=0.0)
-    """Before this time the connection needs no look: there may be a thousand quiet ones."""
+    listed_at: float = field(init=False, default=float("inf"))
+    """Both as `Agenda` says."""
     _failures: int = field(init=False, default=0)
     _failed_polls: int = field(init=False, default=0)
     _noted: int = field(init=False, default=0)
@@ -73,8 +76,12 @@ class Receiver(ABC):
             LedgerClosed: the service is stopping.
         """
 
+    def needs_look(self) -> None:
+        """Let the connection be looked after at the next beat."""
+        self.agenda.look_at(self, 0.0)
+
     def watch(self, now: BootTime) -> None:
-        """Look after the connection; called at every beat from `calm_until` on."""
+        """Look after the connection; called at every beat from `calm_until` on, if it is on the agenda."""
 
     def sent(self, at: BootTime) -> None:
         """A message was sent to the agents at that time: a stream brings it back."""
@@ -137,7 +144,7 @@ class Receiver(ABC):
         return self.heartbeat.patience_left(self._unanswered_since, self.backoff.give_up_after)
 
 
-MakeReceiver = Callable[[AgentEventWriter, AgentSystem, str], Receiver]
+MakeReceiver = Callable[[AgentEventWriter, AgentSystem, str, Agenda[Receiver]], Receiver]
 """Makes the receiver for the system of this name: `StreamReceiver` or `PollReceiver`."""
 
 
@@ -165,6 +172,7 @@ class Receivers:
     on_committed: Callable[[FromAgents, Committed], None]
     before_end: Callable[[str], Awaitable[None]]
     """Called with the id of a session that is about to end."""
+    _agenda: Agenda[Receiver] = field(init=False, default_factory=Agenda)
     _open: dict[ConversationId, _Open] = field(init=False, default_factory=dict)
     _stopping: dict[str, asyncio.Task[None]] = field(init=False, default_factory=dict)
     """Cancelled receivers that are still closing their connections, by session."""
@@ -190,7 +198,7 @@ class Receivers:
             _log.error("agent_system_missing", system=session.system, **names)
             return
         writer = self._writer(conversation.id, session.id, session.system, session.access)
-        opened = _Open(writer, system, self.make(writer, system, session.system))
+        opened = _Open(writer, system, self.make(writer, system, session.system, self._agenda))
         self._open[conversation.id] = opened
         self._start(opened)
         self.metrics.receivers_open(len(self._open))
@@ -248,13 +256,16 @@ class Receivers:
         )
 
     def watch(self, now: BootTime) -> None:
-        """Let each receiver look after its connection; called at every beat."""
-        due = [opened for opened in self._open.values() if opened.receiver.calm_until <= now]
-        for opened in due:
+        """Let receivers look after their connections; called at every beat."""
+        for receiver in self._agenda.due(now):
+            opened = self._open.get(receiver.writer.conversation_id)
+            if opened is None or opened.receiver is not receiver:
+                continue  # It was stopped.
             try:
-                opened.receiver.watch(now)
+                receiver.watch(now)
             except Exception as error:  # noqa: BLE001 - a defect: the other streams are still watched
                 self._log_broken(opened, error)
+            self._agenda.look_at(receiver, receiver.calm_until)
 
     def _start(self, opened: _Open) -> None:
         opened.started_at = self.clock.boottime()

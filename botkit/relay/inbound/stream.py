@@ -108,7 +108,7 @@ class StreamReceiver(Receiver):
     def sent(self, at: BootTime) -> None:
         """See `Receiver.sent`."""
         self._health.sent(at)
-        self.calm_until = 0.0
+        self.needs_look()
 
     def _wait(self) -> float:
         """The wait before the next connection.
@@ -129,7 +129,7 @@ class StreamReceiver(Receiver):
         self._is_connected = self._has_answered = False
         self._lost, self._connecting_at = None, 0.0
         self._health.opening(since)
-        self.calm_until = 0.0
+        self.needs_look()
         self.path.listening.add(self)
         try:
             async with asyncio.timeout(None) as leave:
@@ -171,6 +171,8 @@ class StreamReceiver(Receiver):
                 if (batch := await anext(batches, None)) is None:
                     return
                 self._unanswered_since, now = None, self.clock.boottime()
+                if self._is_only_alive(now, batch):
+                    continue
                 events, ready_since = self.writer.within_bounds(batch.events), self._health.waiting_since
                 if events is not batch.events:
                     batch = replace(batch, events=events)
@@ -180,7 +182,7 @@ class StreamReceiver(Receiver):
                     self.path.passed(now, opened_at=self._health.opened_at)
                 self._health.heard(now, is_ping=not events)
                 if events or self._health.pings <= PINGS_NEEDED:
-                    self.calm_until = 0.0
+                    self.needs_look()
                 if events:
                     self._order.arrived(now, events)
                 if doubt or now >= self._next_list or any_end(events):
@@ -197,6 +199,15 @@ class StreamReceiver(Receiver):
         finally:
             if isinstance(batches, AsyncGenerator):
                 await batches.aclose()
+
+    def _is_only_alive(self, now: BootTime, batch: Batch) -> bool:
+        """Whether these bytes say nothing and there is nothing to do but to note them, as with most that ever arrive."""
+        if batch.events or batch.doubt or now >= self._next_list or not self._health.heard_at:
+            return False
+        self._health.heard(now, is_ping=True)
+        if self._health.pings <= PINGS_NEEDED:
+            self.needs_look()
+        return True
 
     async def _connect(self, batches: AsyncIterator[Batch]) -> bool:
         """Wait for the first batch of a new stream and reconcile it; few streams are opened at once.

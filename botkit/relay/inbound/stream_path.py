@@ -82,7 +82,7 @@ class StreamPath:
         self.is_held, self.held_since, self._least_delay = True, now, float("inf")
         self._wait_longer(now)
         for receiver in self.listening:
-            receiver.calm_until = 0.0
+            receiver.needs_look()
         _log.warning("streams_held", bot=self._bot_id, system=self._system, why=proof.why)
 
     def passed(self, now: BootTime, *, opened_at: float) -> None:
