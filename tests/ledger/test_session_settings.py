@@ -13,6 +13,7 @@ from botkit.handoff.decision import Decision
 from botkit.handoff.effects import PassToBot
 from botkit.handoff.events import Event, UserMessage
 from botkit.ledger.interface import HookBody, Input
+from botkit.ledger.postgresql.copying import target_in_database
 from botkit.ledger.postgresql.database import connect
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.ownership import SESSION
@@ -111,6 +112,15 @@ def test_a_session_that_rests_is_not_ended(database: str, configure: Configure) 
         assert connection.execute("SHOW idle_session_timeout").fetchone() == ("0",)
     with connect(database, "test", settings=SESSION) as connection:
         assert connection.execute("SHOW idle_session_timeout").fetchone() == ("5s",)
+
+
+def test_a_copy_takes_as_long_as_it_needs(database: str, configure: Configure) -> None:
+    with connect(database, "test") as connection:
+        if connection.info.server_version < 170_000:
+            return  # without such a limit
+    configure("transaction_timeout = '1s'")
+    with target_in_database(database) as target:
+        assert target._connection.execute("SHOW transaction_timeout").fetchone() == ("0",)
 
 
 def test_options_in_the_address_are_kept(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,8 @@ _SETTINGS: dict[str, str | int] = {
     "idle_in_transaction_session_timeout": 0,
     "enable_seqscan": "on",
 }
+_LIMITS_TRANSACTIONS = 170_000
+"""The server's version that brought `transaction_timeout`."""
 _LEAVING_SECONDS = 1.0
 _ALL = {
     Table.CONVERSATIONS: SQL["all_conversations"],
@@ -153,6 +155,8 @@ def target_in_database(url: str) -> Iterator[PostgresTarget]:
 def _opened(url: str) -> Iterator[Connection]:
     with connect(url, "copy", settings=_SETTINGS) as connection:
         try:
+            if connection.info.server_version >= _LIMITS_TRANSACTIONS:
+                connection.execute("SET transaction_timeout = 0")
             yield connection
         except psycopg.Error as error:
             raise LedgerError(f"the store at {address(url)} cannot be used ({reason(error)})") from error

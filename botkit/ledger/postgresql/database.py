@@ -86,7 +86,10 @@ _FIXES = (
         ("authentication failed", "no password supplied", 'role "'),
         f"correct user and password in store.url; {_URL_FIX}",
     ),
-    (("no pg_hba.conf entry",), "allow this machine, user and database in the server's pg_hba.conf"),
+    (
+        ("no pg_hba.conf entry",),
+        "allow this machine, user and database in the server's pg_hba.conf, or set sslmode=require if it allows encryption alone",
+    ),
     (("does not exist",), "make the database (createdb), or correct its name in store.url"),
     (
         ("starting up", "shutting down", "recovery", "not yet accepting"),
