@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
 import psycopg
 import pytest
+from msgspec.structs import replace
+from psycopg.errors import ProgramLimitExceeded
 from structlog.testing import capture_logs
 
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
@@ -95,6 +98,35 @@ def test_effects_are_read_some_at_a_time_and_the_session_is_never_silent_for_lon
         gained = reading._by_rank(connection, SQL["kept_inputs"], shard, lambda: answers.append(None))
         assert [rank for _, rank, *_ in gained] == [1, 2, 3, 4, 5]
         assert len(answers) == 3
+
+
+def test_an_input_that_is_too_long_for_an_index_fails_alone(postgresql: Server) -> None:
+    """An agent system of others may name its sessions as it likes."""
+    told: list[str] = []
+    ledger = PostgresLedger(postgresql.empty(), _passes)
+    ledger.start(lambda batch: told.extend(one.conversation.id.user_id for one in batch))
+    until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
+    numbers = random.Random(1)
+    endless = "".join(
+        [chr(numbers.randrange(0x10000, 0x110000)) for _ in range(1_500)]
+    )  # does not get shorter by compressing
+    too_long = replace(
+        _says("too long"), conversation_id=ConversationId(ADA.bot_id, "bob", endless), keep_payload=True
+    )
+    with capture_logs() as lines:
+        ledger.submit(too_long).result(10)
+        ledger.submit(_says("hello")).result(10)
+        until(lambda: told == ["ada"], "for the other message")
+        with pytest.raises(ProgramLimitExceeded):
+            ledger.submit(
+                replace(_says("by its user"), conversation_id=ConversationId(ADA.bot_id, endless))
+            ).result(10)
+        ledger.submit(_says("again")).result(10)
+        until(lambda: told == ["ada", "ada"], "for the next message")
+    assert {line["event"] for line in lines} == {"commit_not_writable"}
+    with psycopg.connect(postgresql.url) as connection:
+        assert connection.execute("SELECT count(*) FROM inputs WHERE failed").fetchone() == (1,)
+    ledger.close()
 
 
 def test_a_row_that_cannot_be_read_does_not_stop_the_others(

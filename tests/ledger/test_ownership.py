@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
+from botkit.boottime import BootTime
 from botkit.errors import LedgerError
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.effects import PassToBot
@@ -16,7 +19,7 @@ from botkit.ledger.postgresql import listener, ownership, passed_on
 from botkit.ledger.postgresql.database import Connection, connect, in_one_round_trip
 from botkit.ledger.postgresql.ended import noticing_its_end
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, version_of
-from botkit.ledger.postgresql.ownership import SESSION, Ownership
+from botkit.ledger.postgresql.ownership import IDLE_SECONDS, SESSION, Ownership
 from botkit.ledger.postgresql.passed_on import PassedOn, PerhapsTried
 from botkit.ledger.postgresql.server import examine
 from botkit.ledger.postgresql.shards import SHARDS
@@ -68,6 +71,29 @@ def _ends_one(other: Ownership, session: Connection) -> bool:
 def test_the_server_ends_it_after_five_seconds_of_silence(postgresql: Server, limit: str, shown: str) -> None:
     with connect(postgresql.url, "owner of a test", settings=SESSION) as connection:
         assert connection.execute(f"SHOW {limit}").fetchone() == (shown,)
+
+
+class _Slow(psycopg.Connection[tuple[Any, ...]]):
+    """A session whose answers are on their way for as long as the server waits for the next word."""
+
+    clock = BootTime(0.0)
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        cursor = super().execute(query, params, **options)
+        _Slow.clock = BootTime(_Slow.clock + IDLE_SECONDS)
+        return cursor
+
+
+@pytest.mark.parametrize("says", [Ownership.ping, Ownership.turn])
+def test_it_is_sure_since_it_spoke_and_not_since_it_was_answered(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch, says: Callable[[Ownership, Connection], None]
+) -> None:
+    monkeypatch.setattr(ownership, "boottime", lambda: _Slow.clock)
+    with _Slow.connect(postgresql.url, autocommit=True) as slow:
+        own = Ownership("a")
+        own._session_lives = True
+        says(own, slow)
+        assert not own.is_sure()
 
 
 def test_the_server_also_ends_it_when_the_last_that_it_heard_is_a_commit(postgresql: Server) -> None:

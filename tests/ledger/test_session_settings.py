@@ -15,9 +15,12 @@ from botkit.handoff.events import Event, UserMessage
 from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.postgresql.copying import target_in_database
 from botkit.ledger.postgresql.database import connect
+from botkit.ledger.postgresql.door import Door
 from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.ledger.postgresql.migrations import migrate
 from botkit.ledger.postgresql.ownership import SESSION
 from botkit.ledger.postgresql.shards import SHARDS
+from botkit.ledger.receipts import Receipt
 from botkit.testing.waiting import until
 from tests.postgresql import Server
 
@@ -104,6 +107,26 @@ def test_commits_of_several_processes_are_not_refused_for_each_other(
     for settings in (None, SESSION):
         with connect(database, "test", settings=settings) as connection:
             assert connection.execute("SHOW transaction_isolation").fetchone() == ("read committed",)
+
+
+def test_commits_stay_durable_whatever_is_set_after_the_start(database: str, configure: Configure) -> None:
+    def shown() -> tuple[object, ...] | None:
+        assert door._writer is not None
+        return door._writer.execute("SHOW synchronous_commit").fetchone()
+
+    with connect(database, "start") as admin:
+        migrate(admin)
+        configure("synchronous_commit = local")
+        door = Door(database, taken=lambda _: None, answers=lambda *_: None)
+        door._take([(_says("1"), Receipt(lambda _: None))])
+        assert shown() == ("local",)
+        door._disconnect()
+        configure("synchronous_commit = off")
+        door._take([(_says("2"), Receipt(lambda _: None))])
+        assert shown() == ("on",)
+        door._disconnect()
+        with connect(database, "owner of a test", settings=SESSION) as owner:
+            assert owner.execute("SHOW synchronous_commit").fetchone() == ("on",)
 
 
 def test_a_session_that_rests_is_not_ended(database: str, configure: Configure) -> None:

@@ -70,8 +70,15 @@ _FREQUENT = {
     "COMMIT",
 }
 """What is executed for agents' messages, in one round trip. None of it has a long result."""
-INPUTS_FAULT = (psycopg.DataError, psycopg.IntegrityError, ValueError, OverflowError)
-"""Errors of an input whose values PostgreSQL cannot store (a zero byte in a text, half a surrogate pair)."""
+INPUTS_FAULT = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    psycopg.errors.ProgramLimitExceeded,
+    ValueError,
+    OverflowError,
+)
+"""Errors of an input whose values PostgreSQL cannot store (a zero byte in a text, half a surrogate pair, a name too long for an
+index)."""
 LOST = psycopg.Error
 """All other errors: the connection is not to be used again, and of a commit, nobody knows whether it succeeded."""
 

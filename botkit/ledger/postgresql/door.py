@@ -194,6 +194,8 @@ class Door:
         """Commit the inputs that are not there yet; ids and shards of those that are new."""
         if self._writer is None:
             self._writer = connect(self._url, "door", settings=GENERIC_PLANS, pooled=self._pooled)
+            if not self._pooled:
+                self._writer.execute(SQL["stay_durable"])
         stored: list[tuple[int, int]] = []
         first: dict[str, _Given] = {}
         known: list[_Given] = []

@@ -68,6 +68,11 @@ WITH fresh AS (
 )
 SELECT id, shard FROM stored ORDER BY id
 
+-- name: stay_durable
+-- What holds now for the commits of this session goes on holding, whatever is set later. `off` is refused at the start.
+SELECT set_config('synchronous_commit', CASE now WHEN 'off' THEN 'on' ELSE now END, false)
+FROM current_setting('synchronous_commit') AS now
+
 -- name: next_number
 SELECT nextval(pg_get_serial_sequence('inputs', 'id'))
 
