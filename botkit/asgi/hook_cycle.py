@@ -153,7 +153,6 @@ class HookCycle:
             self._refuse(BodyIncomplete())
 
     def _expire(self) -> None:
-        self._awaits_body = False
         self._refuse(BodyIncomplete())
 
     def _refuse(self, error: Exception) -> None:

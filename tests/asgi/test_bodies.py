@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from botkit.asgi.bodies import PendingBodies
-from botkit.hooks.bodies import BODY_SECONDS
+from botkit.hooks.bodies import BODY_SECONDS, LOOK_SECONDS
 
 
 async def test_an_error_in_one_body_keeps_no_other_from_its_time_limit(
@@ -24,6 +27,32 @@ async def test_an_error_in_one_body_keeps_no_other_from_its_time_limit(
     bodies.add(lambda: expired.append("second"))
     later = loop.time() + BODY_SECONDS
     monkeypatch.setattr(loop, "time", lambda: later)
-    bodies._look()
+    with capture_logs() as lines:
+        bodies._look()
     assert expired == ["second"]
     assert len(bodies) == 0
+    assert [line["event"] for line in lines] == ["call_failed"]
+
+
+async def test_one_timer_looks_at_all_bodies_while_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Callable[[], None]] = []
+
+    def call_later(delay: float, look: Callable[[], None], *_: Any) -> None:
+        assert delay == LOOK_SECONDS
+        looks.append(look)
+
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "call_later", call_later)
+    bodies = PendingBodies(loop)
+    first, second = (lambda: None), (lambda: None)
+    bodies.add(first)
+    bodies.add(second)
+    assert len(looks) == 1
+    bodies.remove(first)
+    looks.pop()()
+    assert len(looks) == 1
+    bodies.remove(second)
+    looks.pop()()
+    assert looks == []
+    bodies.add(first)
+    assert len(looks) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +23,8 @@ from botkit.handlers.registry import Handler, Registry
 from botkit.handoff.events import UserMessage
 from botkit.hooks.bodies import BODY_SECONDS, HURRIED_SECONDS, MAX_BYTES
 from botkit.ledger.interface import Input
+from botkit.testing.clock import settle
+from botkit.testing.waiting import async_until
 from tests.door.stage import HANDLER_THREADS, Answer, Asgi, http_scope, in_pieces
 from tests.hooks.hook_payloads import BOT_ID, NOW, as_body, token, user_message
 from tests.memory import memory
@@ -199,6 +201,30 @@ async def test_an_input_whose_commit_takes_too_long_is_dropped() -> None:
     assert stage.service.dropped == stage.inputs
 
 
+async def test_one_timer_watches_all_commits(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Asgi(commit_seconds=30)
+    stage.service.outcome = lambda input: None
+    loop = asyncio.get_running_loop()
+    timers: list[Callable[[], None]] = []
+
+    def call_later(delay: float, callback: Callable[[], None], *_: Any) -> None:
+        if callback == door._drop_overdue:
+            timers.append(callback)
+
+    door = stage.middleware.door()
+    monkeypatch.setattr(loop, "call_later", call_later)
+    waiting = [asyncio.create_task(stage.respond(hook(len(BODY)), in_pieces(BODY))) for _ in range(3)]
+    await settle()
+    assert len(timers) == 1
+    timers.pop()()  # None is overdue yet.
+    waiting.append(asyncio.create_task(stage.respond(hook(len(BODY)), in_pieces(BODY))))
+    await settle()
+    assert len(timers) == 1
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+
+
 async def test_the_first_hook_starts_the_service_in_a_thread() -> None:
     stage, threads = Asgi(), list[threading.Thread]()
     stage.service.is_running = False
@@ -284,6 +310,29 @@ async def test_many_messages_of_one_user_take_one_thread() -> None:
     assert set(busy.users) == {"u-1", "u-2"}
     busy.go_on.set()
     assert {(await task).status for task in posted} == {200}
+
+
+async def test_a_defect_before_the_handlers_is_answered_and_holds_up_no_other_hook_of_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    busy = Busy()
+    busy.go_on.set()
+
+    def fails(*_: object) -> None:
+        raise ValueError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Dispatch, "dispatch", fails)
+        assert (await asyncio.wait_for(busy.post(1, "u-1"), 30)).status == 500
+    assert (await busy.post(2, "u-1")).status == 200
+
+
+async def test_nothing_is_kept_of_a_user_whose_hooks_are_handled() -> None:
+    busy = Busy()
+    busy.go_on.set()
+    assert (await busy.post(1, "u-1")).status == 200
+    await async_until(lambda: not busy.stage.middleware.door()._behind)
+    assert (await busy.post(2, "u-1")).status == 200
 
 
 async def test_the_number_of_hooks_that_wait_for_handlers_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from botkit.asgi.connections import (
     MAX_PIPELINE,
     OTHER_SECONDS,
 )
+from botkit.asgi.interface import Receive, Scope, Send, respond
 from botkit.handoff.conversation import Conversation
 from botkit.hooks.bodies import BODY_SECONDS, CROWDED_SECONDS, MAX_BYTES
 from botkit.ledger.interface import Committed, Input
@@ -293,6 +294,41 @@ async def test_a_client_that_reads_no_answers_is_not_read_either(stage: Protocol
     assert not connection.transport.paused
 
 
+async def test_while_requests_wait_for_an_answer_no_more_are_read(stage: Protocol) -> None:
+    """A client that reads its answers in between is no reason to."""
+    commit = held(stage)
+    connection = stage.connect()
+    connection.feed(request() + PAGE)
+    assert connection.transport.paused
+    connection.protocol.pause_writing()
+    connection.protocol.resume_writing()
+    assert connection.transport.paused
+    commit()
+    assert statuses(await connection.answered(2)) == [200, 404]
+    assert not connection.transport.paused
+
+
+async def test_a_request_behind_another_has_its_own_time(
+    stage: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of an idle connection is shorter, and begins with the last answer."""
+    answered = asyncio.Event()
+
+    async def second_waits(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/second":
+            await answered.wait()
+        await respond(send, 200, [(b"content-length", b"0")], b"")
+
+    monkeypatch.setattr("tests.door.stage._asgi_application", second_waits)
+    server = stage.server()
+    connection = server.connect()
+    connection.feed(PAGE + PAGE.replace(b"/elsewhere", b"/second"))
+    assert statuses(await connection.answered()) == [200]
+    server.seconds_pass(server.connections.keep_alive_seconds + 1)
+    answered.set()
+    assert statuses(await connection.answered(2)) == [200, 200]
+
+
 async def test_an_answer_to_head_has_no_body(stage: Protocol) -> None:
     connection = stage.connect()
     connection.feed(request(b"", method="HEAD"))
@@ -465,7 +501,7 @@ async def test_where_all_are_busy_a_new_one_is_refused(stage: Protocol, begun: b
 async def test_refused_connections_are_logged_once_a_minute(stage: Protocol) -> None:
     server = stage.server(max_open=1)
     with capture_logs() as lines:
-        for seconds in (1, 30, 31):
+        for seconds in (1, 30, 30):
             server.connect()
             server.connect()
             server.seconds_pass(seconds)
