@@ -76,10 +76,21 @@ def not_reached(what: str, number: int, proxy: Proxy) -> Unreachable:
     )
 
 
+def no_answer(what: str, proxy: Proxy) -> Unreachable:
+    """The error of a proxy that took the connection, and broke it off or said something else than HTTP."""
+    return Unreachable(
+        what,
+        detail=f"{_named(proxy)} took the connection, but gave no answer in HTTP",
+        cause="proxy",
+        fix=f"let the proxy permit CONNECT to the host and its port, or correct the port of {proxy.setting}",
+    )
+
+
 __all__ = [
     "ASKS_FOR_LOGIN",
     "check_status",
     "for_requests",
+    "no_answer",
     "not_reached",
     "refused",
     "unknown",

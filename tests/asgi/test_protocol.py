@@ -564,6 +564,14 @@ async def test_a_client_that_does_not_finish_is_closed_soon(stage: Protocol) -> 
     assert connection.transport.closed
 
 
+async def test_a_client_that_goes_after_its_refusal_is_counted_once(stage: Protocol) -> None:
+    connection = stage.connect()
+    connection.feed(request(b"x" * 100, size=MAX_BYTES + 1))
+    connection.transport.close()
+    await settle()
+    assert stage.counted.hooks == [("on_user_message", 413)]
+
+
 async def test_a_chunked_body_over_the_limit_is_refused(stage: Protocol) -> None:
     connection = stage.connect()
     connection.feed(request(b"").replace(b"content-length: 0", b"transfer-encoding: chunked"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,7 @@ from botkit.http import Request, Response
 from botkit.http.carriers import SyncTransport
 from botkit.http.curl import CurlTransport
 from botkit.http.network import DIRECT, Network, parse_exemption, parse_proxy
-from tests.http.connect_proxy import ConnectProxy, connect_proxy, tls_front
+from tests.http.connect_proxy import ConnectProxy, connect_proxy, serving, tls_front
 
 HOST = "acme.my.salesforce-scrt.com"
 
@@ -301,3 +302,47 @@ def test_what_is_no_proxy_gives_no_answer_of_http(send: Send) -> None:
     thread.join()
     listener.close()
     assert isinstance(error, Unreachable | BadReply)
+
+
+async def _nothing(writer: asyncio.StreamWriter) -> None:
+    """It closes the connection."""
+
+
+async def _resets(writer: asyncio.StreamWriter) -> None:
+    linger = struct.pack("ii", 1, 0)
+    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    writer.transport.abort()
+
+
+async def _greets(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"220 mail.example ESMTP\r\n")
+
+
+@pytest.mark.parametrize("answer", [_nothing, _resets, _greets])
+def test_what_takes_the_connection_and_is_no_proxy_is_told_from_one_that_is_not_there(
+    answer: Callable[[asyncio.StreamWriter], Coroutine[None, None, None]],
+) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await answer(writer)
+
+    with serving(serve) as port:
+        network = Network(proxy=parse_proxy(f"http://u:secret@127.0.0.1:{port}"))
+        error = _failure(_by_libcurl, f"https://{HOST}/", network)
+    assert isinstance(error, Unreachable)
+    assert f"the proxy 127.0.0.1:{port} took the connection, but gave no answer in HTTP" in str(error)
+    assert "let the proxy permit CONNECT" in error.fix
+    assert (error.cause, error.possible_duplicate) == ("proxy", False)
+
+
+@both
+def test_a_tunnel_that_ends_within_the_handshake(send: Send) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+    with serving(serve) as port:
+        error = _failure(send, f"https://{HOST}/", Network(proxy=parse_proxy(f"http://127.0.0.1:{port}")))
+    assert isinstance(error, Unreachable)
+    assert not error.possible_duplicate
+    assert "that no proxy answers in between" in error.fix

@@ -138,6 +138,8 @@ def _on_the_way(failure: Failure, proxy: Proxy, curl: pycurl.Curl) -> CallError:
             return Unreachable(what, detail="no connection through the proxy in time", cause="timeout")
         case pycurl.E_SSL_CONNECT_ERROR | pycurl.E_PEER_FAILED_VERIFICATION:
             return _of_tls(failure, curl)
+    if curl.getinfo(pycurl.CONNECT_TIME):
+        return proxying.no_answer(what, proxy)
     return proxying.not_reached(what, failure.socket_errno or int(curl.getinfo(pycurl.OS_ERRNO)), proxy)
 
 
