@@ -475,3 +475,23 @@ async def test_an_application_that_cannot_start_stops_the_service(stage: Asgi) -
         "raised RuntimeError",
     ]
     assert (stage.service.starts, stage.service.closed) == (1, 1)
+
+
+async def test_an_application_whose_shutdown_fails_stops_the_service_too(stage: Asgi) -> None:
+    async def fails_at_the_end(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        raise RuntimeError("no database")
+
+    messages: list[Message] = [{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}]
+
+    async def receive() -> Message:
+        return messages.pop(0)
+
+    async def send(message: Message) -> None:
+        assert message == {"type": "lifespan.startup.complete"}
+
+    with pytest.raises(RuntimeError, match="no database"):
+        await around(stage, fails_at_the_end)({"type": "lifespan"}, receive, send)
+    assert (stage.service.starts, stage.service.closed) == (1, 1)

@@ -388,6 +388,30 @@ async def test_headers_that_drip_on_a_used_connection_have_the_same_limit(stage:
     assert connection.transport.closed
 
 
+async def test_one_timer_looks_at_all_connections_while_there_are_some(
+    stage: Protocol, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = stage.server()
+    looks: list[Callable[[], None]] = []
+
+    def call_later(delay: float, callback: Callable[[], None], *_: object) -> None:
+        if callback == server.connections._look:
+            looks.append(callback)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", call_later)
+    connections = [server.connect() for _ in range(3)]
+    assert len(looks) == 1
+    looks.pop()()
+    assert len(looks) == 1
+    for connection in connections:
+        connection.transport.close()
+    await settle()
+    looks.pop()()
+    assert looks == []
+    server.connect()
+    assert len(looks) == 1
+
+
 async def test_an_idle_connection_is_closed_after_a_while(stage: Protocol) -> None:
     server = stage.server()
     connection = server.connect()
@@ -529,6 +553,7 @@ async def test_a_client_that_waits_for_a_hundred_gets_it_only_if_it_is_the_platf
     assert connection.transport.sent == b"HTTP/1.1 100 Continue\r\n\r\n"
     connection.feed(BODY)
     assert statuses(await connection.answered(2)) == [100, 200]
+    assert not connection.transport.closed
     stranger = stage.connect()
     stranger.feed(request(b"", auth="nonsense", **expecting))  # type: ignore[arg-type]
     ((status, headers, _),) = answers(await stranger.answered())

@@ -13,7 +13,10 @@ import pytest
 from botkit.errors import Unreachable
 from botkit.http import Request
 from botkit.http.curl import CurlTransport
+from botkit.http.curl.multi import Multi
+from botkit.http.curl.stream import CurlStream
 from botkit.http.network import Network, parse_proxy
+from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.http.connect_proxy import connect_proxy, serving
 
@@ -218,3 +221,42 @@ async def test_trailers_do_not_keep_a_stream_open() -> None:
             async with transport.stream(request, silence_seconds=0.3) as stream:
                 with pytest.raises(Unreachable, match="timed out"):
                     await stream.read()
+
+
+async def test_a_full_stream_can_be_read_after_its_carrier_was_closed() -> None:
+    with recording(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + b"x" * 200_000) as (port, _, _):
+        transport = carrier()
+        request = Request("listen", "GET", f"http://127.0.0.1:{port}/")
+        opening = transport.stream(request, silence_seconds=60)
+        async with opening as stream:
+            assert isinstance(opening, CurlStream)
+            await async_until(lambda: opening._paused)
+            await transport.close()
+            await settle()
+            chunks = stream.chunks()
+            assert set(await anext(chunks)) == set(b"x")
+            with pytest.raises(Unreachable, match="the carrier was closed"):
+                await anext(chunks)
+
+
+async def test_a_call_that_waits_for_its_answer_leaves_the_loop_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    turns = 0
+    on_turn = Multi._on_turn
+
+    def counted(multi: Multi) -> None:
+        nonlocal turns
+        turns += 1
+        on_turn(multi)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.5)
+        writer.write(FINE)
+
+    monkeypatch.setattr(Multi, "_on_turn", counted)
+    with serving(serve) as port:
+        async with carrier() as transport:
+            await transport.send(Request("call", "GET", f"http://127.0.0.1:{port}/"))
+    assert turns < 20
