@@ -10,7 +10,7 @@ from botkit.handoff.decision import Decision, hand_to_agent, is_recent, message_
 from botkit.handoff.end_words import is_end_word
 from botkit.handoff.ending import end, give_back
 from botkit.handoff.rules import Rules
-from botkit.handoff.text import as_compared, split
+from botkit.handoff.text import as_compared, pieces
 
 FLAG_LAG_SECONDS = 3.0
 """Within this time after a transfer, `agent_transfer: false` may be an outdated flag."""
@@ -80,14 +80,14 @@ def user_message(rules: Rules, conversation: Conversation, event: events.UserMes
     as_text = event.attachments[len(as_files) :]
     text = _with_lines(event.text, [files.for_agent(rules, file) for file in as_text])
     back += files.say_closed(rules, session, as_text)
-    pieces = split(text, rules.capabilities(session.system).max_text)
-    cause = event.key or f"{event.at}"
-    messages = tuple(
-        HeldMessage(message_id(session.id, "user", cause, index), piece) for index, piece in enumerate(pieces)
-    )
-    if _too_much(session, messages):
+    parts = _parts(rules, session, text)
+    if parts is None:
         everything = HeldMessage("", _as_text(event.text, event.attachments))
         return with_session(conversation, session, *back, *give_back(rules, session.language, [everything]))
+    cause = event.key or f"{event.at}"
+    messages = tuple(
+        HeldMessage(message_id(session.id, "user", cause, index), part) for index, part in enumerate(parts)
+    )
     session, sends = hand_to_agent(rules, session, messages)
     session, uploads = files.send(rules, session, event, as_files)
     if session == conversation.session and not (back or uploads or sends):
@@ -196,11 +196,17 @@ def _closes(rules: Rules, session: AgentSession, event: events.BotMessage) -> bo
     return session.flagged or (session.accepted and not is_recent(session.opened_at, event.at, settled_after))
 
 
-def _too_much(session: AgentSession, messages: tuple[HeldMessage, ...]) -> bool:
-    kept = (*session.taken, *session.in_flight, *session.held, *messages)
-    if len(kept) <= MAX_KEPT_MESSAGES and sum(len(one.text) for one in kept) <= MAX_KEPT_CHARACTERS:
-        return False
-    return bool(messages)
+def _parts(rules: Rules, session: AgentSession, text: str) -> list[str] | None:
+    """A text in the messages that the agent gets; None if it is too much to keep. Of such a text no more is split than that."""
+    kept = [one.text for one in (*session.taken, *session.in_flight, *session.held)]
+    messages, characters = MAX_KEPT_MESSAGES - len(kept), MAX_KEPT_CHARACTERS - sum(map(len, kept))
+    parts: list[str] = []
+    for part in pieces(text, rules.capabilities(session.system).max_text):
+        parts.append(part)
+        characters -= len(part)
+        if len(parts) > messages or characters < 0:
+            return None
+    return parts
 
 
 def _as_text(words: str | None, attachments: tuple[events.Attachment, ...]) -> str:

@@ -2,20 +2,37 @@
 
 Lengths are UTF-16 code units, the smallest unit that the platforms (JavaScript, Java) count in: a text that fits in these units
 fits in any other. Cuts fall between graphemes, the characters that a reader perceives: an emoji with its skin tone, a letter
-with its accents, a flag. Only a grapheme longer than the limit is itself cut.
+with its accents, a flag. Only a grapheme longer than the limit or `LONGEST_GRAPHEME` is itself cut.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-_WHITE_SPACE = re.compile(r"[^\S\u00a0\u2007\u202f]+")
+_ENDS_OF_LINES = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+"""What ends a line, as `str.splitlines` has it."""
+_LINE_END = r"(?:\r\n|(?<!\r)\n|\r(?!\n)|[\v\f\x1c-\x1e\x85\u2028\u2029])"
+_BLANK = r"[\t-\r\x1c-\x20\x85\u1680\u2000-\u2006\u2008-\u200a\u2028\u2029\u205f\u3000]"
 """White space that allows a line break; no-break spaces do not."""
+_ANY_LINE_END = re.compile(f"[{_ENDS_OF_LINES}]")
+_GAP = re.compile(f"{_BLANK}+")
+_LONGEST_GAP = 10_000
+"""How many characters of a gap behind the end of a piece are looked at."""
+_LAST_PARAGRAPH, _LAST_LINE, _LAST_WORD = (
+    re.compile(f"(?s:.*)(?<!{_BLANK})(?={gap})")
+    for gap in (f"{_BLANK}*{_LINE_END}{_BLANK}*{_LINE_END}", f"{_BLANK}*{_LINE_END}", _BLANK)
+)
+"""Each matches up to the last gap: one with two line ends, with one, or any."""
+_FIRST_MARK = "\u0300"
+"""No character before this one extends another."""
 _DIRECTION_MARKS = re.compile(r"[\u061c\u200e\u200f\u2066-\u2069]")
 """Invisible characters that a copied word may bring along from a text with both directions."""
+LONGEST_GRAPHEME = 64
+"""Code points; a longer grapheme may be cut. Unicode's stream-safe texts have 30 marks on one letter at most (UAX #15)."""
+_MAX_TRIES = 64
+"""How many of the last gaps of a piece are looked at: no cut is possible at a space that carries an accent."""
 LONGEST_COMPARED = 4_000
 """Max characters of a text of which spelling does not count; those of the configuration have up to 2,000."""
 
@@ -32,7 +49,16 @@ def cut(text: str, limit: int) -> str:
 
 
 def split(text: str, limit: int) -> list[str]:
-    """`text` in pieces of at most `limit` code units.
+    """`text` in pieces of at most `limit` code units; see `pieces`.
+
+    Raises:
+        ValueError: the limit is under 2, the length of one character at most.
+    """
+    return list(pieces(text, limit))
+
+
+def pieces(text: str, limit: int) -> Iterator[str]:
+    """`text` in pieces of at most `limit` code units, each cut when it is asked for.
 
     A text that fits is one piece, unchanged. Otherwise the cuts fall between paragraphs or lines (if the piece is then at
     least half full), else between words, else between graphemes. Only white space at the cuts and at both ends is lost; the
@@ -43,76 +69,62 @@ def split(text: str, limit: int) -> list[str]:
     """
     if limit < 2:
         raise ValueError(f"a limit of {limit} cannot hold every character; it has to be 2 or more")
-    if not text.strip():
-        return []
     if _reach(text, 0, limit) == len(text):
-        return [text]
+        if text.strip():
+            yield text
+        return
     text = text.strip()
-    gaps = _gaps(text)
-    pieces: list[str] = []
     start = 0
     while start < len(text):
         end = _reach(text, start, limit)
-        stop, resume = (end, end) if end == len(text) else _stop(text, gaps, start, end)
+        stop, resume = (end, end) if end == len(text) else _stop(text, start, end)
         piece = text[start:stop]
         if piece.strip():
-            pieces.append(piece)
+            yield piece
         start = resume
-    return pieces
 
 
-@dataclass(frozen=True, slots=True)
-class _Gap:
-    """A run of white space: its start, the start of the next piece after a cut here, and the number of line ends in it."""
-
-    start: int
-    resume: int
-    line_ends: int
-
-
-def _gaps(text: str) -> list[_Gap]:
-    found = []
-    for match in _WHITE_SPACE.finditer(text):
-        start, end = match.span()
-        if not _is_border(text, end, start):
-            # An accent follows the last space, which belongs to the accent's grapheme.
-            end -= 1
-        if end > start:
-            *lines, indentation = (text[start:end] + "|").splitlines()
-            found.append(_Gap(start, end - len(indentation) + 1 if lines else end, len(lines)))
-    return found
-
-
-def _stop(text: str, gaps: list[_Gap], start: int, end: int) -> tuple[int, int]:
+def _stop(text: str, start: int, end: int) -> tuple[int, int]:
     """The end of the piece from `start`, at most `end`, and the start of the next one."""
-    first = bisect_right(gaps, start, key=lambda gap: gap.start)
-    last = bisect_right(gaps, end, key=lambda gap: gap.start)
-    half_full = bisect_left(gaps, start + (end - start + 1) // 2, key=lambda gap: gap.start)
-    for line_ends in (2, 1):
-        for gap in reversed(gaps[half_full:last]):
-            if gap.line_ends >= line_ends:
-                return gap.start, gap.resume
-    if first < last:
-        return gaps[last - 1].start, gaps[last - 1].resume
+    half_full = start + (end - start + 1) // 2
+    # Of a gap that begins before the end, what lies behind the end counts too.
+    gap = _GAP.match(text, end, end + _LONGEST_GAP)
+    seen = gap.end() if gap is not None else end
+    has_line_end = _ANY_LINE_END.search(text, half_full, seen) is not None
+    for last in (_LAST_PARAGRAPH, _LAST_LINE, _LAST_WORD) if has_line_end else (_LAST_WORD,):
+        first, before = start + 1 if last is _LAST_WORD else half_full, seen
+        for _ in range(_MAX_TRIES):
+            found = last.match(text, first, before)
+            if found is None:
+                break
+            stop = before = found.end()
+            resume = _end_of_gap(text, stop)
+            if resume > stop:
+                line_end = max(text.rfind(char, stop, resume) for char in _ENDS_OF_LINES)
+                return stop, resume if line_end < 0 else line_end + 1
     border = _grapheme_border(text, start, end)
     return border, border
 
 
+def _end_of_gap(text: str, start: int) -> int:
+    gap = _GAP.match(text, start)
+    end = gap.end() if gap is not None else start
+    if text[end] >= _FIRST_MARK and not _is_border(text, end, start):
+        return end - 1  # An accent follows the last space, which belongs to the accent's grapheme.
+    return end
+
+
 def _reach(text: str, start: int, limit: int) -> int:
     """The index up to which `text` from `start` fits into `limit` code units."""
-    if 2 * (len(text) - start) <= limit:
-        return len(text)  # Even if each character has two code units.
-    left = limit
-    for index in range(start, min(len(text), start + max(limit, 0))):
-        left -= 2 if text[index] > "\uffff" else 1
-        if left < 0:
-            return index
-    return min(len(text), start + max(limit, 0))
+    end = min(len(text), start + max(limit, 0))
+    while (over := length(text[start:end]) - limit) > 0 and end > start:
+        end -= (over + 1) // 2  # Each character has two code units at most.
+    return end
 
 
 def _grapheme_border(text: str, start: int, end: int) -> int:
-    """The last grapheme border at or before `end`; `end` itself if one grapheme fills the range."""
-    for index in range(end, start, -1):
+    """The last grapheme border at or before `end`; `end` itself if one grapheme fills the range, or all that is looked at."""
+    for index in range(end, max(start, end - LONGEST_GRAPHEME), -1):
         if _is_border(text, index, start):
             return index
     return end
@@ -137,10 +149,8 @@ def _is_border(text: str, index: int, start: int) -> bool:
     if "\ud800" <= before <= "\udbff" and "\udc00" <= after <= "\udfff":
         return False
     if _is_flag_letter(before) and _is_flag_letter(after):
-        letters = index - 1
-        while letters > start and _is_flag_letter(text[letters - 1]):
-            letters -= 1
-        return (index - letters) % 2 == 0
+        other = text[start:index].rstrip(_FLAG_LETTERS)
+        return (index - start - len(other)) % 2 == 0
     return not _is_one_syllable(before, after)
 
 
@@ -161,6 +171,9 @@ def _extends(char: str) -> bool:
 
 def _is_flag_letter(char: str) -> bool:
     return "\U0001f1e6" <= char <= "\U0001f1ff"
+
+
+_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
 
 
 def _is_one_syllable(before: str, after: str) -> bool:
