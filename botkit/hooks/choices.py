@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 MAX_LABEL: Final = 500
@@ -41,7 +42,7 @@ def _objects(value: object) -> Iterator[dict[str, object]]:
             yield part
         inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
         if depth < _MAX_DEPTH:
-            waiting += [(one, depth + 1) for one in inner if isinstance(one, dict | list)]
+            waiting += [(one, depth + 1) for one in islice(inner, _MAX_PARTS) if isinstance(one, dict | list)]
 
 
 def _payloads(part: dict[str, object]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from botkit.http.lenient_json import encoded
 
 S = TypeVar("S", bound=msgspec.Struct)
 
+_MAX_ITEMS = 1_000
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -69,6 +70,8 @@ def _coerce_to(wanted: Any, value: Any) -> Any:
     if get_origin(wanted) is list:
         (item,) = get_args(wanted)
         return (
-            [coerce(item, one) for one in value if isinstance(one, dict)] if isinstance(value, list) else None
+            [coerce(item, one) for one in value[:_MAX_ITEMS] if isinstance(one, dict)]
+            if isinstance(value, list)
+            else None
         )
     return coerce(wanted, value) if isinstance(value, dict) else None

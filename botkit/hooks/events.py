@@ -10,12 +10,14 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
 
 from botkit.handoff.attributes import as_text
 from botkit.handoff.conversation import Instant
+from botkit.handoff.end_words import MAX_LENGTH
 from botkit.handoff.events import (
     AgentTransfer,
     Alert,
@@ -31,6 +33,7 @@ from botkit.handoff.events import (
 )
 from botkit.handoff.record import Record
 from botkit.hooks import message, user
+from botkit.hooks.identity import MAX_NAME
 from botkit.hooks.paths import HookPath
 from botkit.hooks.payload import DialogMetaInfo, File, HistoryEntry, Payload
 from botkit.http.lenient_json import whole
@@ -39,6 +42,8 @@ from botkit.http.links import openable
 MAX_ATTACHMENTS = 20
 MAX_CUSTOM_EVENT = 20_000
 MAX_CUSTOM_EVENT_NAME = 100
+MAX_ATTRIBUTES = 500
+"""Further attributes of a dialog are left out, and so are those with a name longer than `identity.MAX_NAME`."""
 _MAX_INT64 = 2**63 - 1
 """Processes exchange numbers in 64 bits. The platform's have 13 digits."""
 SESSION_CLOSURE: Final = "sessionClosure"
@@ -308,12 +313,16 @@ def _pre_chat(info: Any) -> tuple[tuple[str, str], ...]:
             info = json.loads(info)
         except (ValueError, RecursionError):
             return ()
-    return tuple((name, as_text(value)) for name, value in info.items()) if isinstance(info, dict) else ()
+    if not isinstance(info, dict):
+        return ()
+    named = ((name, as_text(value)) for name, value in info.items() if len(name) <= MAX_NAME)
+    return tuple(islice(named, MAX_ATTRIBUTES))
 
 
 def _word(value: Any) -> str | None:
     is_word = isinstance(value, str | int | float) and not isinstance(value, bool)
-    return (as_text(value).strip() or None) if is_word else None
+    word = as_text(value).strip() if is_word else ""
+    return word if 0 < len(word) <= MAX_LENGTH else None  # No longer message is such a word.
 
 
 # --- the declarations -----------------------------------------------------------------------------------------------

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from botkit.handoff.events import UserProfile
-from botkit.hooks.identity import channel_name
+from botkit.hooks.identity import MAX_NAME, channel_name
 from botkit.hooks.payload import Channel, Context, Payload, UserContext
 from botkit.http.lenient_json import Members, items, members
+
+MAX_FACT: Final = 1_000
+"""Characters. Every fact but the ids is cut here: it is shown to agents, and stored with the hand-off."""
+MAX_LANGUAGE: Final = 100
+"""Characters. A longer tag is none."""
+_MAX_PARAMETERS: Final = 50
+"""Objects of parameters that are looked at in each place, and identities."""
+_MAX_PARAMETER_TEXT: Final = 20_000
+"""Characters. Longer JSON text is not looked at."""
 
 _CONTEXT, _USER, _CHANNEL = Context(), UserContext(), Channel()
 _LANGUAGE_PARAMETERS = ("language", "lang", "locale", "userLanguage", "preferredLanguage")
@@ -36,8 +46,8 @@ def profile(payload: Payload, user_id: str) -> UserProfile:
         first = address.partition("@")[0]
     return UserProfile(
         user_id=user_id,
-        first_name=first,
-        last_name=last,
+        first_name=_first(first),
+        last_name=_first(last),
         email=_first(
             user.email_id,
             teams.email if teams is not None else None,
@@ -46,30 +56,41 @@ def profile(payload: Payload, user_id: str) -> UserProfile:
             *_texts(custom, "emailId"),
             address,
         ),
-        bot_name=context.bot or "",
-        channel=payload.channel_type or channel_name(payload),
-        language=language(payload),
-        last_intent=context.intent or "",
-        session_id=str(payload.bot_user_session.conversation_session_id or ""),
+        bot_name=_first(context.bot),
+        channel=_first(payload.channel_type, channel_name(payload)),
+        language=_language(payload, custom),
+        last_intent=_first(context.intent),
+        session_id=_session_id(payload),
         case_id=_case_id(payload),
     )
 
 
 def language(payload: Payload) -> str:
     """The user's language as the platform spells it, the most reliable source first; empty if there is none."""
+    return _language(payload, _parameters(payload))
+
+
+def _language(payload: Payload, parameters: Sequence[Members]) -> str:
     meta = payload.last_message.meta
-    return _first(
+    found = _first(
         (payload.context or _CONTEXT).current_language,
         (payload.channel or _CHANNEL).language,
-        *(text for name in _LANGUAGE_PARAMETERS for text in _texts(_parameters(payload), name)),
+        *(text for name in _LANGUAGE_PARAMETERS for text in _texts(parameters, name)),
         meta.locale if meta is not None else None,
     )
+    return found if len(found) <= MAX_LANGUAGE else ""
+
+
+def _session_id(payload: Payload) -> str:
+    session_id = str(payload.bot_user_session.conversation_session_id or "")
+    return session_id if len(session_id) <= MAX_NAME else ""
 
 
 def _case_id(payload: Payload) -> str:
     meta_info = payload.bot_user_session.miaw_meta_info
     value = meta_info.case_id if meta_info is not None else None
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return text if len(text) <= MAX_NAME else ""
 
 
 def _parameters(payload: Payload) -> list[Members]:
@@ -81,13 +102,21 @@ def _parameters(payload: Payload) -> list[Members]:
         message.message.custom_data if message.message is not None else None,
         *(place.bot_info.custom_data for place in (channel.infos, channel) if place.bot_info is not None),
     )
-    return [one for place in places for one in (items(place) or [members(place)])]
+    return [one for place in places for one in _objects(place)]
+
+
+def _objects(place: object) -> Iterator[Members]:
+    if isinstance(place, list):
+        place = place[:_MAX_PARAMETERS]
+    elif isinstance(place, str) and len(place) > _MAX_PARAMETER_TEXT:
+        return
+    yield from (items(place) or [members(place)])[:_MAX_PARAMETERS]
 
 
 def _address(payload: Payload, user: UserContext) -> str:
     """The e-mail address by which the platform knows the user; empty if there is none."""
     channel = payload.channel or _CHANNEL
-    known: list[object] = [identity.val for identity in user.identities or ()]
+    known: list[object] = [identity.val for identity in (user.identities or ())[:_MAX_PARAMETERS]]
     if payload.channel_type == "email":
         known += [channel.infos.from_, channel.from_]
     for value in known:
@@ -105,4 +134,4 @@ def _texts(custom: Sequence[Members], key: str) -> list[str | None]:
 
 
 def _first(*values: str | None) -> str:
-    return next((value for value in values if value), "")
+    return next((value[:MAX_FACT] for value in values if value), "")

@@ -9,6 +9,9 @@ The APIs differ from their documents in many places, and new members keep appear
 from __future__ import annotations
 
 import json
+import re
+from array import array
+from itertools import accumulate
 from typing import TypeAlias
 
 import msgspec
@@ -24,20 +27,36 @@ _MAX_DIGITS = 400
 """A whole number of more digits counts as infinite, as one with a point or an exponent does; Python refuses to write such."""
 
 
+_HALF = re.compile(
+    rb"\\u[dD](?:[89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD])[c-fC-F][0-9a-fA-F]{2})"
+)
+"""The escape of half a surrogate pair: a high one before no low one, or a low one behind no high one."""
+
+
+_UP_AND_DOWN = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_NO_BRACKETS = bytes(sorted(set(range(256)) - set(b"[{]}")))
+_INNERMOST = 3
+"""Levels that are taken off at once: most brackets belong to the innermost ones."""
+
+
 class NestedTooDeeply(ValueError):
     """The JSON is nested deeper than `MAX_DEPTH`."""
 
 
 def decoded(data: bytes | str) -> object:
     """JSON to values. Raises: ValueError if it is not JSON, or nested too deeply."""
+    found: object
     try:
-        found: object = msgspec.json.decode(data)
+        try:
+            found = msgspec.json.decode(data)
+        except (msgspec.DecodeError, UnicodeError):
+            found = msgspec.json.decode(with_whole_characters(data))
     except (msgspec.DecodeError, UnicodeError):
         data = repaired(data)
         found = json.loads(data)  # msgspec refuses a number too large for a float (1e999).
     except RecursionError:
         raise NestedTooDeeply from None
-    if has_many_brackets(data) and not _is_shallow(found):
+    if has_many_brackets(data) and not _is_shallow(data if isinstance(data, bytes) else data.encode()):
         raise NestedTooDeeply
     return found
 
@@ -106,6 +125,18 @@ def _unwrapped(value: object) -> object:
     return value
 
 
+def with_whole_characters(data: bytes | str) -> bytes:
+    """The same JSON in UTF-8, with a replacement character for each broken one. Raises: UnicodeError for a text with halves."""
+    if isinstance(data, str):
+        data = data.encode()
+    if not data.isascii():
+        data = data.decode(errors="replace").encode()
+    if b"\0" in data:
+        return data  # It is no JSON.
+    marked = data.replace(b"\\\\", b"\0\0")  # So that what is left of the backslashes begins an escape.
+    return _HALF.sub(rb"\\ufffd", marked).replace(b"\0\0", b"\\\\")
+
+
 def repaired(data: bytes | str) -> bytes:
     """The same JSON in clean UTF-8; numbers may be spelled differently (1e999 as Infinity). Slow: for broken documents only.
 
@@ -136,19 +167,13 @@ def has_many_brackets(data: bytes | str) -> bool:
     return data.count(b"[") + data.count(b"{") > MAX_DEPTH
 
 
-def _is_shallow(value: object) -> bool:
-    """Whether a value is nested at most `MAX_DEPTH` deep."""
-    level = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            inner
-            for one in level
-            for inner in (one.values() if isinstance(one, dict) else one if isinstance(one, list) else ())
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return True
-    return False
+def _is_shallow(data: bytes) -> bool:
+    """Whether JSON is nested at most `MAX_DEPTH` deep. Without a loop over its values, of which there may be a million."""
+    bare = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    levels = b"".join(bare.split(b'"')[::2]).translate(_UP_AND_DOWN, _NO_BRACKETS)
+    for _ in range(_INNERMOST):
+        levels = levels.replace(b"\x01\xff", b"")
+    return max(accumulate(array("b", levels)), default=0) + _INNERMOST <= MAX_DEPTH
 
 
 def _whole_number(digits: str) -> int | float:
