@@ -14,11 +14,12 @@ from botkit.handoff.decision import Decision
 from botkit.handoff.effects import PassToBot
 from botkit.handoff.events import Event, UserMessage
 from botkit.ledger.interface import Committed, HookBody, Input
-from botkit.ledger.postgresql import owner
+from botkit.ledger.postgresql import database, owner
 from botkit.ledger.postgresql.door import LOOK, Door, _given
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.owner import Owner
 from botkit.ledger.postgresql.prepared import Answer
+from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.ledger.receipts import Receipt
 from botkit.testing.waiting import until
@@ -90,6 +91,26 @@ def test_a_hook_is_decided_before_the_next_one_of_its_user(
     assert not _says(ledger, "second").duplicate
     until(lambda: "second" in decided, "for the second to be decided")
     assert decided == ["first", "second"]
+
+
+def test_a_hook_whose_commit_was_not_answered_is_no_repetition(
+    ledger: PostgresLedger, decided: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The door finds its own key when it tries again."""
+    execute, lost = database._Connection.execute, list[None]()
+
+    def execute_and_lose(connection: database._Connection, query: Any, *given: Any, **options: Any) -> Any:
+        answer = execute(connection, query, *given, **options)
+        if query == SQL["take_inputs"] and not lost:
+            lost.append(None)
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        return answer
+
+    monkeypatch.setattr(database._Connection, "execute", execute_and_lose)
+    assert not _says(ledger, "first").duplicate
+    assert lost
+    until(lambda: decided == ["first"], "for the decision")
+    assert _says(ledger, "first").duplicate
 
 
 def test_a_repeated_hook_whose_process_died_before_it_told_is_decided_before_the_next_one(

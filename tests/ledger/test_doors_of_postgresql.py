@@ -108,6 +108,17 @@ def test_a_door_that_closes_without_a_server_tries_once_for_all_that_wait(away: 
     assert len(outcomes) == 3 * MAX_IN_BATCH
 
 
+def test_a_door_that_is_closing_does_not_try_again(away: _Away) -> None:
+    """Whoever stops the process waits for it."""
+    one = _door("")
+    outcomes: list[Outcome] = []
+    one.submit(_says("a"), Receipt(outcomes.append), None)
+    one._closed = True
+    one._run()
+    assert away.attempts == 1
+    assert [type(outcome) for outcome in outcomes] == [LedgerUnusable]
+
+
 def test_a_door_commits_nothing_for_hooks_that_nobody_waits_for_any_more(away: _Away) -> None:
     one = _door("")
     receipt: Receipt[Committed] = Receipt(lambda _: None)
