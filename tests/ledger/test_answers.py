@@ -17,6 +17,7 @@ from botkit.ledger.postgresql import database
 from botkit.ledger.postgresql.awaited import MAX_EARLY, Awaited
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.ledger.postgresql.migrations import migrate
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.ledger.receipts import FutureReceipt, Receipt
 from botkit.testing.waiting import until
@@ -99,6 +100,19 @@ def test_the_outcomes_of_others_leave_room_for_those_that_are_awaited_here() -> 
     awaited.add(
         MAX_EARLY, FutureReceipt(here), Committed(Conversation(ConversationId(BOT, "u")), (), ()), False
     )
+    assert here.result(0).refused == "no"
+
+
+def test_an_outcome_that_was_told_long_ago_is_read_if_the_commit_was_in_doubt(postgresql: Server) -> None:
+    def reader() -> AbstractContextManager[Connection]:
+        return database.connect(postgresql.url, "reader")
+
+    postgresql.empty()
+    with reader() as connection:
+        migrate(connection)
+        connection.execute("INSERT INTO answers (input_id, refused, at) VALUES (7, 'no', 0)")
+    awaited, here = Awaited(reader), Future[Committed]()
+    awaited.add(7, FutureReceipt(here), Committed(Conversation(ConversationId(BOT, "u")), (), ()), True)
     assert here.result(0).refused == "no"
 
 
