@@ -5,8 +5,7 @@ Thousands of connections are quiet. To ask each of them at every beat would cost
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
-from itertools import count
+from math import inf
 from typing import Generic, Protocol, TypeVar
 
 
@@ -15,7 +14,7 @@ class Watched(Protocol):
 
     Attributes:
         calm_until: before this time it needs no look, by the clock for durations. To set it earlier, call `Agenda.look_at`.
-        listed_at: the time of its entry; infinite without one. Only the agenda sets it.
+        listed_at: the second of its entry; infinite without one. Only the agenda sets it.
     """
 
     calm_until: float
@@ -26,13 +25,12 @@ T = TypeVar("T", bound=Watched)
 
 
 class Agenda(Generic[T]):
-    """One entry for each that may need a look; its time is the earliest at which it may. Lives on one loop."""
+    """Who may need a look, by the second in which the first look may be needed. Lives on one loop."""
 
-    __slots__ = ("_entries", "_numbers")
+    __slots__ = ("_by_second",)
 
     def __init__(self) -> None:
-        self._entries: list[tuple[float, int, T]] = []
-        self._numbers = count()
+        self._by_second: dict[int, list[T]] = {}
 
     def look_at(self, watched: T, at: float) -> None:
         """It needs its next look at this time."""
@@ -43,17 +41,20 @@ class Agenda(Generic[T]):
     def due(self, now: float) -> list[T]:
         """Take out those that need a look now."""
         due: list[T] = []
-        while self._entries and self._entries[0][0] <= now:
-            at, _, watched = heappop(self._entries)
-            if at != watched.listed_at:
-                continue  # It has got an earlier entry meanwhile.
-            watched.listed_at = float("inf")
-            if watched.calm_until <= now:
-                due.append(watched)
-            else:
-                self._list(watched, watched.calm_until)
+        for second in sorted(second for second in self._by_second if second <= now):
+            for watched in self._by_second.pop(second):
+                if watched.listed_at != second:
+                    continue  # It has got an earlier entry meanwhile.
+                watched.listed_at = inf
+                if watched.calm_until <= now:
+                    due.append(watched)
+                elif watched.calm_until < inf:
+                    self._list(watched, watched.calm_until)
         return due
 
     def _list(self, watched: T, at: float) -> None:
-        watched.listed_at = at
-        heappush(self._entries, (at, next(self._numbers), watched))
+        watched.listed_at = second = int(at)
+        if second in self._by_second:
+            self._by_second[second].append(watched)
+        else:
+            self._by_second[second] = [watched]

@@ -103,7 +103,10 @@ class StreamReceiver(Receiver):
         elif self._beside is None and self._has_list and self._order.may_check(now):
             self._begin_beside(self._check())
         elif not self.path.is_held:
-            self.calm_until = min(self._health.calm_until, self._order.check_at)
+            self.calm_until = self._calm_until()
+
+    def _calm_until(self) -> float:
+        return min(self._health.calm_until, self._order.check_at)
 
     def sent(self, at: BootTime) -> None:
         """See `Receiver.sent`."""
@@ -205,8 +208,10 @@ class StreamReceiver(Receiver):
         if batch.events or batch.doubt or now >= self._next_list or not self._health.heard_at:
             return False
         self._health.heard(now, is_ping=True)
-        if self._health.pings <= PINGS_NEEDED:
-            self.needs_look()
+        if self._health.pings == PINGS_NEEDED:
+            self.needs_look()  # From now on a shorter silence is too long.
+        elif self.calm_until:
+            self.calm_until = max(self.calm_until, self._calm_until())
         return True
 
     async def _connect(self, batches: AsyncIterator[Batch]) -> bool:
