@@ -477,6 +477,19 @@ def test_a_sweep_keeps_live_sessions_and_those_with_effects_in_the_outbox(stage:
     assert stage.ledger.newest_hook(ConversationId(BOT, "u-bob")) is not None
 
 
+def test_a_sweep_keeps_the_conversation_of_a_message_that_is_passed_on(stage: Stage) -> None:
+    """A later process may decide on the message again, and the same."""
+    stage.submit(stage.inputs.transfers("u-ada", at=10.0))
+    stage.submit(stage.inputs.closes("u-ada", at=11.0))
+    stage.submit(Input(ADA, None, completes=tuple(item.id for item in stage.undelivered())))
+    (item,) = stage.submit(stage.inputs.says("u-ada", "hello", at=12.0)).items
+    stage.ledger.sweep(LATER)
+    assert stage.conversation("u-ada") is not None
+    stage.submit(Input(ADA, None, completes=(item.id,)))
+    stage.ledger.sweep(LATER)
+    assert stage.conversation("u-ada") is None
+
+
 def test_a_sweep_runs_in_several_steps(stage: Stage) -> None:
     futures = stage.submit_all(
         *(stage.inputs.of("u-ada", OtherHook, name="x", at=time.time()) for _ in range(4500))
