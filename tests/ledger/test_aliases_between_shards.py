@@ -260,6 +260,20 @@ def test_a_message_that_was_passed_on_before_a_handoff_elsewhere_stays_the_bots(
     ]
 
 
+def test_a_message_that_is_flagged_with_an_agent_is_the_agents_though_it_came_before_the_handoff_elsewhere(
+    members: Members,
+) -> None:
+    """The platform says so itself: nobody has passed it to the bot."""
+    ada, eve = user_of(members.here), user_of(members.there)
+    with deaf(members.there):
+        members.there.submit(says(eve, "flagged", flag=True)).result(10)
+        assert members.shards_of_inputs() == {shard_of(eve)}
+        members.opens(ada)
+        members.there.close()
+        until(lambda: "flagged" in members.texts, "for the next owner")
+    assert members.decided == [("flagged", "agent", ada.user_id)]
+
+
 @pytest.mark.parametrize("handled", [False, True])
 @pytest.mark.parametrize("at", ["here", "there"])
 def test_a_closure_without_channel_and_session_ends_a_users_conversations_in_every_shard(
