@@ -260,6 +260,21 @@ def test_a_message_that_was_passed_on_before_a_handoff_elsewhere_stays_the_bots(
     ]
 
 
+def test_the_decision_on_a_message_is_kept_when_a_handoff_begins_under_a_name_of_its_user(
+    members: Members,
+) -> None:
+    """While it is being passed on: the next owner does not decide on it anew."""
+    ada, eve = user_of(members.here), user_of(members.here)
+    members.here.submit(says(eve, "before")).result(10)
+    until(lambda: members.texts == ["before"], "for the first message")
+    members.opens(ada)
+    assert members.witness.execute("SELECT count(*) FROM inputs WHERE decided IS NOT NULL").fetchone() == (1,)
+    members.here.close()
+    members.there.submit(says(eve, "after")).result(10)
+    until(lambda: "after" in members.texts, "for the next message")
+    assert members.decided == [("before", "bot", eve.user_id), ("after", "agent", ada.user_id)]
+
+
 def test_a_message_that_is_flagged_with_an_agent_is_the_agents_though_it_came_before_the_handoff_elsewhere(
     members: Members,
 ) -> None:
