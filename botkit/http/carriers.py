@@ -7,24 +7,26 @@ failure below HTTP is an `errors.Unreachable` with a short reason, which never q
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
 from typing import Self
 from urllib.parse import urlsplit
 
 import requests
 
-from botkit.errors import CallError, Unreachable
+from botkit.errors import BadReply, CallError
 from botkit.http import addresses, proxying
-from botkit.http.connections import Adapter, AddressRefused
+from botkit.http.connections import Adapter, AddressRefused, Deadline
 from botkit.http.failures import too_long
 from botkit.http.hosts import AllowedHosts, named_host
 from botkit.http.network import DIRECT, Network
 from botkit.http.parts import joined
-from botkit.http.requests_failures import translated
+from botkit.http.requests_failures import timed_out, translated
 from botkit.http.values import MAX_RESPONSE_BYTES, USER_AGENT, Request, Response
 
 _CHUNK_BYTES = 65_536
+_NOT_OF_A_DEADLINE = (CallError, requests.ConnectTimeout, requests.exceptions.ProxyError)
 
 
 class SyncTransport:
@@ -51,33 +53,45 @@ class SyncTransport:
         adapter = Adapter(network, insecure_http=insecure_http)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._session.headers.clear()
         self._session.headers["User-Agent"] = USER_AGENT
 
     def send(self, request: Request) -> Response:
         """Send one request and read the whole response. Raises the errors of `botkit.http.curl.CurlTransport.send`."""
         self._hosts.check(request.url, what=request.what)
-        deadline = time.monotonic() + request.timeout_seconds
         proxy = self._network.proxy_of(request.url)
+        deadline = Deadline(request.timeout_seconds)
         try:
-            with self._session.request(
-                request.method,
-                request.url,
-                data=request.body,
-                headers=dict(request.headers),
-                allow_redirects=False,
-                timeout=request.timeout_seconds,
-                stream=True,
-                proxies=proxying.for_requests(proxy) if proxy else {},
-            ) as response:
+            with (
+                deadline,
+                self._session.request(
+                    request.method,
+                    request.url,
+                    data=request.body,
+                    headers=dict(request.headers),
+                    allow_redirects=False,
+                    timeout=request.timeout_seconds,
+                    stream=True,
+                    proxies=proxying.for_requests(proxy) if proxy else {},
+                ) as response,
+            ):
                 if proxy:
                     proxying.check_status(request.what, response.status_code, proxy)
-                body = _read_sync(response, request, deadline)
+                if response.status_code < HTTPStatus.OK:  # http.client waits for the next one only after 100.
+                    raise BadReply(
+                        request.what, status=response.status_code, detail="only an interim response"
+                    )
+                body = _read_sync(response, request)
+                if deadline.is_over:  # A body without a length ends with its connection.
+                    raise timed_out(request.what)
                 return Response(response.status_code, response.headers, body, request.url)
         except AddressRefused as refused:
             host = urlsplit(request.url).hostname or ""
             raise named_host(addresses.refused(request.what, host, refused.address), request.url) from None
         except (CallError, requests.RequestException, OSError, ValueError) as error:
+            if deadline.is_over and not isinstance(error, _NOT_OF_A_DEADLINE):
+                raise named_host(timed_out(request.what), request.url) from None
             raise named_host(translated(request.what, error, proxy), request.url) from None
 
     def close(self) -> None:
@@ -98,12 +112,10 @@ class _Session(requests.Session):
         return None
 
 
-def _read_sync(response: requests.Response, request: Request, deadline: float) -> bytes:
+def _read_sync(response: requests.Response, request: Request) -> bytes:
     body: bytes | bytearray = b""
     for chunk in response.iter_content(_CHUNK_BYTES):
         body = joined(body, chunk)
         if len(body) > (request.max_bytes or MAX_RESPONSE_BYTES):
             raise too_long(request.what, response.status_code, request.max_bytes)
-        if time.monotonic() > deadline:
-            raise Unreachable(request.what, detail="timed out", possible_duplicate=True, cause="timeout")
     return bytes(body)

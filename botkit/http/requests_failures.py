@@ -10,7 +10,7 @@ import ssl
 import requests
 import urllib3.exceptions
 
-from botkit.errors import CallError, CallRefused, Unreachable
+from botkit.errors import BadReply, CallError, CallRefused, Unreachable
 from botkit.http import proxying
 from botkit.http.failures import of_system, of_tls, untrusted
 from botkit.http.network import Proxy
@@ -30,11 +30,19 @@ def translated(what: str, error: Exception, proxy: Proxy | None = None) -> CallE
         case requests.ConnectTimeout():
             return Unreachable(what, detail="no connection in time", cause="timeout")
         case TimeoutError() | requests.Timeout():
-            return Unreachable(what, detail="timed out", possible_duplicate=True, cause="timeout")
+            return timed_out(what)
         case requests.exceptions.SSLError() | ssl.SSLError():
             return _of_ssl(what, error)
         case requests.exceptions.ChunkedEncodingError():
             return Unreachable(what, detail="the response broke off", possible_duplicate=True, cause="closed")
+        case requests.exceptions.ContentDecodingError():
+            return BadReply(what, detail="the response is not compressed as it says")
+        case requests.exceptions.InvalidHeader() if isinstance(
+            _first_of(error), urllib3.exceptions.HTTPError
+        ):
+            return BadReply(what, detail="the response is not HTTP")
+        case requests.exceptions.InvalidHeader():
+            return CallRefused(what, detail="the request cannot be sent as it is")
         case requests.exceptions.InvalidURL():
             return CallRefused(what, detail="the URL is not valid")
         case requests.ConnectionError():
@@ -45,6 +53,15 @@ def translated(what: str, error: Exception, proxy: Proxy | None = None) -> CallE
             return of_system(what, error.errno or 0, possible_duplicate=True)
         case _:
             return CallRefused(what, detail="the request cannot be sent as it is")
+
+
+def timed_out(what: str) -> Unreachable:
+    """The error of a call whose time is over, and whose request may have arrived."""
+    return Unreachable(what, detail="timed out", possible_duplicate=True, cause="timeout")
+
+
+def _first_of(error: Exception) -> object:
+    return error.args[0] if error.args else None
 
 
 def _of_ssl(what: str, error: Exception) -> Unreachable:
@@ -67,7 +84,7 @@ def _inside(error: object) -> ssl.SSLError | None:
 
 def _not_connected(what: str, error: requests.ConnectionError) -> CallError:
     """The error of a connection that was never made, so that nothing was sent, or of one that broke."""
-    inner = error.args[0] if error.args else None
+    inner = _first_of(error)
     match getattr(inner, "reason", inner):
         case urllib3.exceptions.NameResolutionError():
             return Unreachable(what, detail="the host name was not found", cause="dns")
@@ -75,6 +92,8 @@ def _not_connected(what: str, error: requests.ConnectionError) -> CallError:
             return of_system(what, refused.__cause__.errno or 0)
         case urllib3.exceptions.NewConnectionError():
             return Unreachable(what, detail="no connection")
+        case urllib3.exceptions.ReadTimeoutError():
+            return timed_out(what)
         case urllib3.exceptions.ProtocolError():
             return Unreachable(
                 what, detail="the server closed the connection", possible_duplicate=True, cause="closed"

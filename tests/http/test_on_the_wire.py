@@ -12,6 +12,7 @@ import pytest
 
 from botkit.errors import Unreachable
 from botkit.http import Request
+from botkit.http.carriers import SyncTransport
 from botkit.http.curl import CurlTransport
 from botkit.http.curl.multi import Multi
 from botkit.http.curl.stream import CurlStream
@@ -93,6 +94,16 @@ async def test_cookies_are_not_kept() -> None:
         async with carrier() as transport:
             for _ in range(2):
                 await transport.send(Request("call", "GET", f"http://127.0.0.1:{port}/"))
+    assert "cookie" not in heads[1].lower()
+
+
+def test_cookies_are_not_kept_by_the_synchronous_carrier_either() -> None:
+    with (
+        recording(FINE.replace(b"X-Of: server", b"Set-Cookie: a=b; Path=/")) as (port, heads, _),
+        SyncTransport(allowed_hosts=None, insecure_http=True) as transport,
+    ):
+        for _ in range(2):
+            transport.send(Request("call", "GET", f"http://127.0.0.1:{port}/"))
     assert "cookie" not in heads[1].lower()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import socket
 import struct
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 
@@ -380,6 +381,90 @@ def test_the_body_of_a_redirect_is_bounded_too() -> None:
         pytest.raises(BadReply, match="longer than"),
     ):
         carrier.send(Request("call", "GET", url))
+
+
+async def drips_headers(writer: asyncio.StreamWriter) -> None:
+    """A header from time to time."""
+    writer.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        writer.write(b"X: y\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+
+
+async def drips_without_length(writer: asyncio.StreamWriter) -> None:
+    """A body that would end with the connection."""
+    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        writer.write(b"x")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def says_continue_for_ever(writer: asyncio.StreamWriter) -> None:
+    """Of the interim responses, the one that http.client takes any number of."""
+    while True:
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n" * 100)
+        await writer.drain()
+
+
+@pytest.mark.parametrize("answer", [drips, drips_without_length, drips_headers, says_continue_for_ever])
+def test_what_drips_in_does_not_extend_the_time_of_a_synchronous_call(answer: Answer) -> None:
+    with (
+        rude(answer) as (url, _),
+        SyncTransport(allowed_hosts=None, insecure_http=True) as carrier,
+        pytest.raises(Unreachable, match="timed out") as failed,
+    ):
+        carrier.send(Request("call", "POST", url, body=b"{}", timeout_seconds=0.5))
+    assert (failed.value.cause, failed.value.possible_duplicate) == ("timeout", True)
+
+
+def test_each_synchronous_call_on_a_kept_connection_has_its_own_time() -> None:
+    answered: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            answered.append(writer)
+            await (drips(writer) if len(answered) > 3 else says(FINE)(writer))
+
+    with serving(serve) as port, SyncTransport(allowed_hosts=None, insecure_http=True) as carrier:
+        url = f"http://127.0.0.1:{port}/"
+        for seconds in (0.05, 30.0):
+            assert carrier.send(Request("call", "GET", url, timeout_seconds=seconds)).body == b"fine"
+        time.sleep(0.1)  # The first call's time is over now, which is no matter of the third.
+        assert carrier.send(Request("call", "GET", url, timeout_seconds=30.0)).body == b"fine"
+        with pytest.raises(Unreachable, match="timed out"):
+            carrier.send(Request("call", "GET", url, timeout_seconds=0.5))
+    assert len(set(answered)) == 1
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"Content-Encoding: gzip\r\nContent-Length: 4", "not compressed as it says"),
+        (b"Content-Length: 4, 5", "not HTTP"),
+        (b"\r\nHTTP/1.1 102 Processing\r\nX: y", "only an interim response"),
+    ],
+)
+def test_a_synchronous_call_with_an_unusable_answer_was_made(head: bytes, said: str) -> None:
+    start = b"HTTP/1.1 100 Continue\r\n" if b"102" in head else b"HTTP/1.1 200 OK\r\n"
+    with (
+        rude(says(start + head + b"\r\n\r\nfine")) as (url, requests),
+        SyncTransport(allowed_hosts=None, insecure_http=True) as carrier,
+        pytest.raises(BadReply, match=said),
+    ):
+        carrier.send(Request("call", "POST", url, body=b"{}"))
+    assert len(requests) == 1
+
+
+def test_a_synchronous_call_whose_headers_cannot_be_sent_is_refused_for_good() -> None:
+    with (
+        rude(says(FINE)) as (url, requests),
+        SyncTransport(allowed_hosts=None, insecure_http=True) as carrier,
+        pytest.raises(CallRefused, match="cannot be sent as it is"),
+    ):
+        carrier.send(Request("call", "GET", url, {"a": "secret\nb: c"}))
+    assert requests == []
 
 
 # --- streams ----------------------------------------------------------------------------------------------------------
