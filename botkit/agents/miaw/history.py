@@ -44,6 +44,8 @@ class Settled:
     high_water_ms: int
     keys: tuple[str, ...]
     offered: tuple[str, ...]
+    body: int | None = None
+    """The hash of that reading's only page, if every event of it was settled: the same page has nothing new."""
 
 
 async def read_history(
@@ -66,8 +68,13 @@ async def read_history(
     Raises:
         BadReply: a page is not a list of entries.
     """
+    from_ms = max(since_ms - OVERLAP_MS, 0)
+    first = await page(from_ms)
+    body = hash(first.body)
+    if settled is not None and settled.body == body and settled.high_water_ms == since_ms:
+        return (), settled
     known = frozenset(settled.keys if settled and since_ms >= settled.high_water_ms else ())
-    entries = await _entries(page, max(since_ms - OVERLAP_MS, 0), at)
+    entries, pages = await _entries(first, page, from_ms, at)
     newest = max([since_ms, *(time for time, _ in entries)])
     events: list[FromAgents] = []
     window: set[str] = set()
@@ -89,16 +96,21 @@ async def read_history(
     # Mostly nothing is new: then both are the keys of the reading before, which need not be in memory twice.
     offered = before if window == set(before) else offered
     settled_keys = offered if again == window else tuple(again)
-    return tuple(events), Settled(newest, settled_keys, offered)
+    is_settled = pages == 1 and not events
+    return tuple(events), Settled(newest, settled_keys, offered, body if is_settled else None)
 
 
 async def _entries(
-    page: Callable[[int], Awaitable[Response]], from_ms: int, at: Instant
-) -> list[tuple[int, Members]]:
-    """The entries in the order of their times; one without a time has that of the entry before it."""
+    response: Response, page: Callable[[int], Awaitable[Response]], from_ms: int, at: Instant
+) -> tuple[list[tuple[int, Members]], int]:
+    """All entries from this response's page on, in the order of their times, and the number of pages.
+
+    An entry without a time has that of the entry before it.
+    """
     seen: dict[str, tuple[int, Members]] = {}
-    for _ in range(_MAX_PAGES):
-        found = _read_page(await page(from_ms))
+    pages = 1
+    while True:
+        found = _read_page(response)
         fresh, newest, time = 0, 0, from_ms
         for entry in found:
             stated = timestamp_ms(entry, at=at)
@@ -106,11 +118,14 @@ async def _entries(
             if (identity := _identity(entry)) not in seen:
                 seen[identity] = time, entry
                 fresh += 1
-        if len(found) < ENTRIES_PER_PAGE or newest < from_ms or (not fresh and newest > from_ms):
+        is_last = len(found) < ENTRIES_PER_PAGE or pages == _MAX_PAGES
+        if is_last or newest < from_ms or (not fresh and newest > from_ms):
             break
         # A full page within one millisecond must not be requested forever.
         from_ms = newest if newest > from_ms else from_ms + 1
-    return sorted(seen.values(), key=itemgetter(0))
+        response = await page(from_ms)
+        pages += 1
+    return sorted(seen.values(), key=itemgetter(0)), pages
 
 
 def _read_page(response: Response) -> list[Members]:

@@ -71,6 +71,9 @@ class ListRead:
     overtaken: bool
 
 
+_NOTHING_NEW = ListRead(has_news=False, missed_ms=0, skipped=False, overtaken=False)
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class AgentEventWriter:
     """Writes the events of one agent session.
@@ -162,6 +165,8 @@ class AgentEventWriter:
             except (AccessExpired, ConversationClosed):
                 await self._write(streamed)
                 raise
+            if not listed and not streamed:
+                return _NOTHING_NEW
             has_news, said_ms = self._has_news(listed, streamed), self._said_ms
             new = [
                 event

@@ -18,7 +18,7 @@ from botkit.errors import BadReply
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import FromAgents
 from botkit.http import Response
-from botkit.http.lenient_json import Members
+from botkit.http.lenient_json import Members, try_decoded
 
 T0 = 1_700_000_000_000
 
@@ -124,6 +124,37 @@ async def test_durable_entries_are_not_even_read_again(monkeypatch: pytest.Monke
     events, _ = await listed.read(since_ms=T0 + 6, settled=settled)
     assert again == ["d", "e"]
     assert names(events) == ["e"]
+
+
+async def test_a_page_with_nothing_new_is_not_decoded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = Listed([("a", T0)])
+    _, settled = await listed.read()
+    decoded: list[bytes] = []
+
+    def noted(body: bytes) -> object:
+        decoded.append(body)
+        return try_decoded(body)
+
+    monkeypatch.setattr(history, "try_decoded", noted)
+
+    async def read() -> tuple[list[str], int]:
+        """The names of the events, and how many pages were decoded."""
+        nonlocal settled
+        before = len(decoded)
+        events, settled = await listed.read(since_ms=T0, settled=settled)
+        return names(events), len(decoded) - before
+
+    assert await read() == ([], 1)
+    assert await read() == ([], 0)
+    listed.entries.append(("b", T0))
+    assert await read() == (["b"], 1)
+    assert await read() == (["b"], 1)  # The mark does not tell whether it is durable.
+    assert await read() == ([], 1)
+    assert await read() == ([], 0)
+    listed.entries += [(f"x{n}", T0) for n in range(60)]
+    for _ in range(4):
+        await read()
+    assert (await read())[1] > 1, "the first page does not tell whether the next ones have news"
 
 
 async def test_events_that_did_not_become_durable_are_returned_again() -> None:
