@@ -98,7 +98,12 @@ def members(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mem
         if isinstance(event, HookHandled):
             handlers.append(conversation.id.user_id)
             event = event.original
-        return rules(conversation, event)
+        decision = rules(conversation, event)
+        opened = decision.conversation.session
+        if isinstance(event, AgentTransfer) and opened is not None:
+            opened = replace(opened, platform_session_id=event.profile.session_id)
+            return replace(decision, conversation=replace(decision.conversation, session=opened))
+        return decision
 
     url = postgresql.empty()
     here, there = PostgresLedger(url, decide), PostgresLedger(url, decide)
@@ -118,10 +123,13 @@ def user_of(ledger: PostgresLedger, channel: str = "", *, like: str = "user") ->
     return next(one for one in users if ledger._owner.owns(one))
 
 
-def transfers(one: ConversationId, *, names: tuple[str, ...] = ()) -> Input:
+def transfers(one: ConversationId, *, names: tuple[str, ...] = (), session: str = "") -> Input:
     number = next(_numbers)
     event = AgentTransfer(
-        key=f"k-{number}", at=Instant(1_000.0 + number), session_id=SESSION, profile=UserProfile()
+        key=f"k-{number}",
+        at=Instant(1_000.0 + number),
+        session_id=SESSION,
+        profile=UserProfile(session_id=session),
     )
     return Input(one, event, HookBody(b"{}"), names)
 
@@ -135,10 +143,21 @@ def closes(one: ConversationId, *, names: tuple[str, ...], handled: bool = False
 
 
 def says(
-    one: ConversationId, text: str, *, names: tuple[str, ...] = (PHONE,), flag: bool | None = None
+    one: ConversationId,
+    text: str,
+    *,
+    names: tuple[str, ...] = (PHONE,),
+    flag: bool | None = None,
+    sessions: tuple[str, ...] = (),
 ) -> Input:
     number = next(_numbers)
-    event = UserMessage(key=f"k-{number}", at=Instant(1_000.0 + number), text=text, agent_transfer=flag)
+    event = UserMessage(
+        key=f"k-{number}",
+        at=Instant(1_000.0 + number),
+        text=text,
+        agent_transfer=flag,
+        sessions=sessions,
+    )
     return Input(one, event, HookBody(text.encode()), names)
 
 
@@ -287,6 +306,27 @@ def test_a_message_that_is_flagged_with_an_agent_is_the_agents_though_it_came_be
         members.there.close()
         until(lambda: "flagged" in members.texts, "for the next owner")
     assert members.decided == [("flagged", "agent", ada.user_id)]
+
+
+@pytest.mark.parametrize(
+    ("sessions", "agent_of"),
+    [(("s-1",), "ada"), (("s-2",), "phone"), (("new", "s-1"), "ada"), (("new",), "phone"), ((), "phone")],
+)
+@pytest.mark.parametrize("first", ["ada", "phone"])
+def test_a_message_without_a_channel_goes_to_the_agent_of_its_session_else_to_the_one_who_came_last(
+    members: Members, first: str, sessions: tuple[str, ...], agent_of: str
+) -> None:
+    """Whichever of the user's names comes first, and wherever the conversations are."""
+    ada, phone = user_of(members.here, "rtm"), user_of(members.there, "whatsapp", like="phone")
+    for one, session in ((ada, "s-1"), (phone, "s-2")):
+        members.here.submit(transfers(one, session=session)).result(10)
+    until(lambda: members.names() == 2, "for the hand-offs")
+    named = (ada.user_id, phone.user_id) if first == "ada" else (phone.user_id, ada.user_id)
+    message = says(ConversationId(BOT, named[0]), "hello", names=named[1:], sessions=sessions)
+    members.here.submit(message).result(10)
+    until(lambda: members.texts == ["hello"], "for the message")
+    expected = ada if agent_of == "ada" else phone
+    assert members.decided == [("hello", "agent", expected.user_id)]
 
 
 @pytest.mark.parametrize("handled", [False, True])

@@ -18,7 +18,8 @@ from msgspec.structs import replace
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation
-from botkit.handoff.events import Event, HookAnswered
+from botkit.handoff.events import Event, FromPlatform, HookAnswered
+from botkit.http.lenient_json import encoded
 from botkit.ledger.batch import committed_with, ends_all, is_flagged, is_retried, original_of, unique_key
 from botkit.ledger.interface import Committed, Input
 from botkit.ledger.memory import PLATFORM_USER
@@ -330,9 +331,18 @@ def _columns(given: Sequence[_Given]) -> dict[str, Any]:
         "inputs": [one.data for one in given],
         "components": [one.input.hook.component_id if one.input.hook is not None else None for one in given],
         "bodies": [one.input.hook.body if one.input.hook is not None else None for one in given],
+        "about": [_about(one) for one in given],
         "flagged": [is_flagged(one.input) for one in given],
         "platform_user": PLATFORM_USER,
     }
+
+
+def _about(one: _Given) -> str:
+    """The platform's sessions that a hook without a channel names, as JSON texts."""
+    original = original_of(one.event)
+    if one.input.conversation_id.channel or not isinstance(original, FromPlatform):
+        return ""
+    return _BETWEEN_NAMES.join(encoded(session).decode() for session in original.sessions)
 
 
 def _values_everywhere(one: _Given, bare: Input) -> dict[str, Any]:

@@ -7,12 +7,14 @@
 -- order of its place. It returns the keys that are new, and the ids and shards of their rows, in the order of the ids.
 --
 -- A hook goes to the shard of the live conversation that it is about (`Staged.resolve`), else to that of its user. A name that
--- leads elsewhere is locked until the row is committed: see `names.py`.
+-- leads elsewhere is locked until the row is committed: see `names.py`. For the few hooks that name no channel, and whose user may
+-- have conversations in several shards, the sessions and times of these are looked for in their states, which are compact JSON.
 WITH given AS (
     SELECT g.*, string_to_array(g.names, chr(30)) AS called FROM unnest(
         %(keys)b::text[], %(sessions)b::text[], %(shards)b::smallint[], %(bots)b::text[], %(names)b::text[],
-        %(channels)b::text[], %(flagged)b::boolean[], %(inputs)b::bytea[], %(components)b::text[], %(bodies)b::bytea[]
-    ) WITH ORDINALITY AS g (key, session, shard, bot_id, names, channel, flagged, input, component_id, body, place)
+        %(channels)b::text[], %(about)b::text[], %(flagged)b::boolean[], %(inputs)b::bytea[], %(components)b::text[],
+        %(bodies)b::bytea[]
+    ) WITH ORDINALITY AS g (key, session, shard, bot_id, names, channel, about, flagged, input, component_id, body, place)
 ), fresh AS (
     INSERT INTO inbox (key, at, session) SELECT key, :now, session FROM given ORDER BY key
     ON CONFLICT (key) DO NOTHING RETURNING key
@@ -33,7 +35,19 @@ WITH given AS (
         AND (n.user_id = given.called[1] OR NOT (
             starts_with(n.user_id, %(platform_user)b::text) AND starts_with(given.called[1], %(platform_user)b::text)
         ))
-        ORDER BY n.channel = given.channel DESC, n.channel = '' DESC, array_position(given.called, n.name),
+        ORDER BY CASE WHEN given.channel = '' THEN (
+            SELECT ARRAY[
+                (given.about <> '' AND (
+                    position('"platform_session_id":'::bytea IN c.state) + position('"session_aliases":'::bytea IN c.state) = 0
+                    OR EXISTS (
+                        SELECT FROM unnest(string_to_array(given.about, chr(30))) AS one
+                        WHERE position(convert_to(one, 'UTF8') IN c.state) > 0
+                    )
+                ))::int,
+                coalesce(substring(encode(c.state, 'escape') FROM '"opened_at":([0-9.]+)')::float8, 0)
+            ] FROM conversations AS c WHERE c.bot_id = n.bot_id AND c.user_id = n.user_id AND c.channel = n.channel
+        ) END DESC NULLS LAST,
+            n.channel = given.channel DESC, n.channel = '' DESC, array_position(given.called, n.name),
             n.shard = given.shard DESC, n.user_id
         LIMIT 1
     ) AS led ON true
