@@ -27,6 +27,10 @@ _NEXT_LINE = "\n  | "
 
 _MAX_NAME = 80
 _ELLIPSIS = "…"
+_LOOKED_AT = 4
+"""Of a text, this many times as much is looked at as fits: control characters and blanks are taken out of it."""
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+"""All but the tab."""
 _COLONS = re.compile(r"[:：﹕∶꞉]")
 
 
@@ -81,8 +85,9 @@ def _end_before(
 def _is(line: TranscriptLine, speaker: str, texts: set[str | None]) -> bool:
     if line.speaker != speaker:
         return False
-    said = with_any_reference(line.text.strip())
-    return any(text and said == text.strip() for text in texts)
+    said, wanted = line.text.strip(), {text.strip() for text in texts if text}
+    # References are all of one length. Of another text, which may be very long, they are not looked for.
+    return any(len(text) == len(said) for text in wanted) and with_any_reference(said) in wanted
 
 
 def _end_without(lines: tuple[TranscriptLine, ...], own: set[str | None], live: Counter[str]) -> int:
@@ -119,19 +124,31 @@ def render(
     words = WORDS[negotiate(language, WORDS, fallback=LAST_RESORT)]
     speakers = _speakers(user_name, bot_name, words["user"], words["assistant"])
     lines = [line for line in lines if line.text.strip()]
-    told = [f"{speakers[line.speaker]}: {_indented(line.text)}" for line in lines]
-    if not told:
+    if not lines:
         return ""
-    headings = _headings(lines, language)
+    told = _told(lines, speakers, limit)
+    headings = _headings(lines, language)[-len(told) :]
     whole = "\n".join([words["heading"], *_under(headings, told)])
-    if length(whole) <= limit:
+    if len(told) == len(lines) and length(whole) <= limit:
         return whole
-    kept = _newest(told, headings, limit - length(_beginning(words, len(told))))
+    kept = _newest(told, headings, limit - length(_beginning(words, len(lines))))
     if kept:
-        beginning = _beginning(words, len(told) - kept)
+        beginning = _beginning(words, len(lines) - kept)
         return "\n".join([beginning, *_under(headings[-kept:], told[-kept:])])
-    newest = "\n".join([_beginning(words, len(told) - 1), *_under(headings[-1:], told[-1:])])
+    newest = "\n".join([_beginning(words, len(lines) - 1), *_under(headings[-1:], told[-1:])])
     return cut(newest, limit - 1) + _ELLIPSIS if limit > 0 else ""
+
+
+def _told(lines: Sequence[TranscriptLine], speakers: dict[str, str], limit: int) -> list[str]:
+    """The newest messages with their speakers: those that may fit, and one more."""
+    told: list[str] = []
+    room = limit
+    for line in reversed(lines):
+        told.append(f"{speakers[line.speaker]}: {_indented(line.text, limit)}")
+        room -= len(told[-1])
+        if room < 0:
+            break
+    return told[::-1]
 
 
 def _headings(lines: Sequence[TranscriptLine], language: str) -> list[str]:
@@ -168,16 +185,11 @@ def _newest(told: Sequence[str], headings: Sequence[str], room: int) -> int:
     return kept
 
 
-def _indented(text: str) -> str:
-    """The text without control characters; every line but the first is marked as a continuation."""
-    plain = (
-        "".join(char for char in line if _is_printed(char)).rstrip() for line in text.strip().splitlines()
-    )
-    return _NEXT_LINE.join(plain)
-
-
-def _is_printed(char: str) -> bool:
-    return char == "\t" or unicodedata.category(char) != "Cc"
+def _indented(text: str, limit: int) -> str:
+    """The text without control characters; every line but the first is marked as a continuation. A text that is much longer than
+    the limit is cut."""
+    lines = text.strip()[: _LOOKED_AT * max(limit, 1)].splitlines()
+    return _NEXT_LINE.join([_CONTROL_CHARACTERS.sub("", line).rstrip() for line in lines])
 
 
 def _speakers(user_name: str, bot_name: str, user: str, assistant: str) -> dict[str, str]:
@@ -190,7 +202,7 @@ def _speakers(user_name: str, bot_name: str, user: str, assistant: str) -> dict[
 
 def _name(name: str) -> str:
     """A name as one short line without colons: a colon would end it early."""
-    plain = "".join(char if _is_printed(char) else " " for char in _COLONS.sub(" ", name))
+    plain = _CONTROL_CHARACTERS.sub(" ", _COLONS.sub(" ", name))
     return cut(" ".join(plain.split()), _MAX_NAME)
 
 

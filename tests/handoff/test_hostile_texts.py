@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from botkit.handoff.events import TranscriptLine
 from botkit.handoff.text import pieces, split
 from botkit.hooks.bodies import MAX_BYTES
+from botkit.http.values import MAX_RESPONSE_BYTES
 from tests.handoff.story import Story
 from tests.work import steps
 
@@ -49,6 +51,17 @@ def test_no_message_of_a_user_takes_long_to_decide(unit: str) -> None:
     for story in (Story(), Story().transfer(), Story().with_agent()):
         assert steps(lambda story=story: story.user(text)) < MAX_STEPS  # type: ignore[misc]
         assert steps(lambda story=story: story.bot(text)) < MAX_STEPS  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS.keys())
+@pytest.mark.parametrize("count", [1, 100])
+def test_no_history_takes_long_to_tell(unit: str, count: int) -> None:
+    """A history of as many characters as a response may have."""
+    text = f"a{unit * (MAX_RESPONSE_BYTES // 4 // count // len(unit))}b"
+    lines = tuple(TranscriptLine("user" if index % 2 else "bot", text, "rtm") for index in range(count))
+    story = Story().transfer()
+    assert steps(lambda: story.granted(*lines)) < MAX_STEPS
+    assert len(story.sent) == 1
 
 
 @pytest.mark.parametrize("unit", UNITS.values(), ids=UNITS.keys())
