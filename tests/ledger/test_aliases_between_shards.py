@@ -27,7 +27,7 @@ from botkit.handoff.events import (
 from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.postgresql import owner
 from botkit.ledger.postgresql.database import connect
-from botkit.ledger.postgresql.door import _columns, _given
+from botkit.ledger.postgresql.door import _columns, _given, _values_everywhere
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.migrations import migrate
 from botkit.ledger.postgresql.names import EndedNames
@@ -191,7 +191,8 @@ def test_a_users_hooks_keep_their_order_when_the_session_ends_to_which_a_name_ha
     assert shard_of(ada) not in members.shards_of_inputs()
 
 
-def test_a_name_goes_when_nothing_waits_that_it_has_led(postgresql: Server) -> None:
+@pytest.mark.parametrize("takes", ["take_inputs", "take_everywhere"])
+def test_a_name_goes_when_nothing_waits_that_it_has_led(postgresql: Server, takes: str) -> None:
     ada, eve = ConversationId(BOT, "ada"), ConversationId(BOT, "eve")
     assert shard_of(ada) != shard_of(eve)
     ended = EndedNames()
@@ -200,11 +201,14 @@ def test_a_name_goes_when_nothing_waits_that_it_has_led(postgresql: Server) -> N
         migrate(session)
         name = [BOT], [PHONE], ["ada"], [""], [shard_of(ada)]
         session.execute(SQL["insert_names"], name)
-        given = _columns([_given(says(eve, "hello"), Receipt(lambda _: None))])
-        _, ((row,),), ((shard,),) = [
-            [one] for one in door.execute(SQL["take_inputs"], given).fetchone() or ()
-        ]
-        assert shard == shard_of(ada)
+        if takes == "take_inputs":
+            one = _given(says(eve, "hello"), Receipt(lambda _: None))
+            door.execute(SQL[takes], _columns([one]))
+        else:
+            one = _given(closes(eve, names=(PHONE,)), Receipt(lambda _: None))
+            door.execute(SQL[takes], _values_everywhere(one, one.input))
+        in_the_shard = "SELECT id FROM inputs WHERE shard = %s"
+        ((row,),) = door.execute(in_the_shard, (shard_of(ada),)).fetchall()
         ended.forget(session, set())
         assert len(ended) == 1  # The door might still commit.
         door.commit()
