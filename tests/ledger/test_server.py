@@ -15,7 +15,9 @@ from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.server import START, examine, examine_notifications, examine_session
+from botkit.ledger.postgresql.shards import SHARDS
 from botkit.testing.serving import free_ports
+from botkit.testing.waiting import until
 from tests.ledger.ledger_stage import rules as decide
 from tests.postgresql import PASSWORD, Server
 
@@ -237,6 +239,29 @@ def test_the_user_who_commits_hooks_is_examined_beside_the_one_who_owns_shards(
         with connect(f"{weak}?options=-c%20search_path%3D{WEAK}", "test") as connection:
             migrate(connection)
         assert start() == "store.url and store.direct_url name the tables of two schemas"
+
+
+def test_a_second_service_in_another_schema_of_the_database_is_refused(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would take the locks of the other for its own: nobody decided on the hooks of half of its users."""
+    apart = f"{database}?options=-c%20search_path%3Dapart"
+    with connect(database, "test") as admin:
+        admin.execute("CREATE SCHEMA apart")
+        monkeypatch.setattr(server, "BEGIN_SECONDS", 0.2)
+        here, second, there = (PostgresLedger(url, decide) for url in (database, database, apart))
+        here.start(lambda _: None)
+        second.start(lambda _: None)
+        try:
+            until(
+                lambda: {len(here._owner.shards), len(second._owner.shards)} == {SHARDS // 2}, "for half each"
+            )
+            with pytest.raises(LedgerUnusable, match=r"tables of another schema.*database of its own"):
+                there.start(lambda _: None)
+        finally:
+            here.close()
+            second.close()
+            admin.execute("DROP SCHEMA apart CASCADE")
 
 
 def test_a_pooler_that_drops_the_limits_of_a_session_is_refused(

@@ -385,6 +385,16 @@ FROM unnest(ARRAY[
     'shards', 'story'
 ]) AS name LEFT JOIN pg_class AS c ON c.oid = to_regclass(name)
 
+-- name: owners_elsewhere
+-- Owners on this database that have none of the shards in these tables: theirs are in another schema, or they have just begun.
+SELECT count(*) FROM (
+    SELECT DISTINCT substring(application_name FROM '(/\d+/[0-9a-f]{6})(?: format \d+)?$') AS member
+    FROM pg_locks JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND classid = %(lock)s AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND application_name LIKE 'botkit owner %%'
+) AS owners
+WHERE member IS NOT NULL AND NOT EXISTS (SELECT FROM shards WHERE strpos(owner, member) > 0)
+
 -- name: idle_limit
 SELECT setting::int FROM pg_settings WHERE name = 'idle_session_timeout'
 

@@ -12,11 +12,15 @@ import psycopg
 from botkit.errors import LedgerUnusable
 from botkit.ledger.postgresql.database import Connection, connect, reason
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, usable_from, version_of
+from botkit.ledger.postgresql.ownership import LOCK
 from botkit.ledger.postgresql.queries import SQL
 
 OLDEST = 14
 """The major version that brought `idle_session_timeout`."""
 HEAR_SECONDS = 5.0
+BEGIN_SECONDS = 2.0
+"""Max time from the moment when a process has the lock of a shard until it is written down as its owner."""
+_LOOK_SECONDS = 0.05
 START: dict[str, str | int] = {"statement_timeout": 60_000, "idle_session_timeout": 30_000}
 """The settings of a session that looks whether the store can be used."""
 
@@ -98,6 +102,22 @@ def examine_session(connection: Connection) -> None:
         )
 
 
+def examine_neighbours(connection: Connection) -> None:
+    """Look whether processes on this database use tables of another schema. Locks and notifications hold for the whole database.
+
+    Raises:
+        LedgerUnusable: some do.
+    """
+    deadline = time.monotonic() + BEGIN_SECONDS
+    while connection.execute(SQL["owners_elsewhere"], {"lock": LOCK}).fetchone() != (0,):
+        if time.monotonic() > deadline:
+            raise LedgerUnusable(
+                "another BotKit uses the tables of another schema in this database: each would disturb the other",
+                "give each BotKit a database of its own",
+            )
+        time.sleep(_LOOK_SECONDS)
+
+
 def prepare(url: str, direct_url: str) -> None:
     """Look whether the store can be used, and make or extend its tables.
 
@@ -116,6 +136,7 @@ def prepare(url: str, direct_url: str) -> None:
             migrate(connection)
             if direct_url:
                 examine_both(other, connection)
+        examine_neighbours(connection)
 
 
 def version(connection: Connection) -> str:
