@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 from structlog.testing import capture_logs
 
 from botkit.errors import LedgerClosed, LedgerError, LedgerUnusable
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.handoff.events import UserMessage
+from botkit.ledger.batch import unique_key
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.postgresql import door
 from botkit.ledger.postgresql.database import connect
 from botkit.ledger.postgresql.door import MAX_IN_BATCH, Door
 from botkit.ledger.postgresql.migrations import migrate
 from botkit.ledger.receipts import Receipt
+from botkit.ledger.rows import input_from_row
+from botkit.testing.waiting import until
 from tests.postgresql import Server
 
 ADA = ConversationId("st-0a1b2c3d-1111-5222-8333-444455556666", "ada")
@@ -26,6 +32,11 @@ Outcome = Committed | Exception
 def _says(key: str, request_id: str = "ms-1") -> Input:
     event = UserMessage(key=key, at=Instant(1.0), text="hello", agent_transfer=None, request_id=request_id)
     return Input(ADA, event, HookBody(b"{}"))
+
+
+def _key(input: Input) -> str:
+    assert input.event is not None
+    return input.event.key
 
 
 def _door(url: str) -> Door:
@@ -67,6 +78,50 @@ def test_a_hook_is_written_down_by_a_plan_that_is_kept(postgresql: Server) -> No
     )
     assert one._writer.execute(plans).fetchall() == [(5, 0)]
     one._disconnect()
+
+
+def test_rows_are_numbered_in_the_order_of_their_hooks_whatever_the_plan(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(door, "GENERIC_PLANS", {"enable_hashjoin": "off", "enable_nestloop": "off"})
+    names = [f"k-{number}" for number in (3, 1, 4, 2)]
+    handed_over: dict[int, str] = {}
+
+    def taken(inputs: Mapping[int, tuple[int, Input]]) -> None:
+        handed_over.update({row: _key(one) for row, (_, one) in inputs.items()})
+
+    with connect(postgresql.empty(), "witness") as witness:
+        migrate(witness)
+        one = Door(postgresql.url, taken=taken, answers=lambda *_: None)
+        one._take([(_says(name), Receipt(lambda _: None)) for name in names])
+        one._disconnect()
+        rows = witness.execute("SELECT id, input, component_id, body FROM inputs ORDER BY id").fetchall()
+    stored = {row: _key(input_from_row(*columns)) for row, *columns in rows}
+    assert list(stored.values()) == names
+    assert stored == handed_over
+
+
+def test_doors_with_the_same_hooks_wait_for_each_other_in_one_order(postgresql: Server) -> None:
+    """Whatever the order in which each has them: they would wait for ever otherwise."""
+    blocked = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+    insert = "INSERT INTO inbox (key, at) VALUES (%s, 0) ON CONFLICT DO NOTHING"
+    first, second = (_says(name) for name in ("k-1", "k-2"))
+    outcomes: list[Outcome] = []
+    with connect(postgresql.empty(), "witness") as witness:
+        migrate(witness)
+        one = _door(postgresql.url)
+        both: list[tuple[Input, Receipt[Committed]]]
+        both = [(each, Receipt(outcomes.append)) for each in (second, first)]
+        with psycopg.connect(postgresql.url) as other, ThreadPoolExecutor(1) as thread:
+            other.execute("SET lock_timeout = '5s'")
+            other.execute(insert, (unique_key(first),))
+            done = thread.submit(one._take, both)
+            until(lambda: witness.execute(blocked).fetchone() == (1,), "until the door waits")
+            other.execute(insert, (unique_key(second),))
+            other.commit()
+            done.result(10)
+        one._disconnect()
+    assert [outcome.duplicate for outcome in outcomes if isinstance(outcome, Committed)] == [True, True]
 
 
 def test_the_log_names_what_the_server_has_said(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:
