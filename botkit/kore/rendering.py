@@ -22,8 +22,8 @@ _MAX_BUTTONS = 3
 _WEB = ("https://", "http://")
 """Only these schemes become links; a `javascript:` address is shown as text."""
 
-_BREAKS_A_LINK = re.compile(r"[\[\]\n].*\0|\0.*[()\s]", re.DOTALL)
-"""Brackets in a title, or parentheses and blanks in a URL, would end a Markdown link early."""
+_BREAKS_A_TITLE, _BREAKS_AN_ADDRESS = re.compile(r"[\[\]\n]"), re.compile(r"[()\s]")
+"""They would end a Markdown link early."""
 
 
 def message_body(payload: bytes, content: Content, *, agent_name: str, channel_type: str) -> bytes:
@@ -69,7 +69,8 @@ def plain_text(content: Content, *, markdown: bool) -> str:
 def _written(link: Link, *, markdown: bool) -> str:
     if not link.title or link.title == link.url:
         return link.url
-    if markdown and link.url.startswith(_WEB) and not _BREAKS_A_LINK.search(f"{link.title}\0{link.url}"):
+    breaks = _BREAKS_A_TITLE.search(link.title) or _BREAKS_AN_ADDRESS.search(link.url)
+    if markdown and link.url.startswith(_WEB) and not breaks:
         return f"[{link.title}]({link.url})"
     return f"{link.title}: {link.url}"
 

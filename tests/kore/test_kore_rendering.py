@@ -121,6 +121,11 @@ def test_what_markdown_would_misread_is_written_out(link: Link) -> None:
     assert plain_text(Content(links=(link,)), markdown=True) == f"{link.title}: {link.url}"
 
 
+def test_an_address_of_brackets_takes_no_time() -> None:
+    link = Link("terms", f"https://{'[' * 500_000}")
+    assert plain_text(Content(links=(link,)), markdown=True) == f"[terms]({link.url})"
+
+
 def test_a_script_address_is_never_an_image() -> None:
     template = template_for(Content(links=(Link("x", "javascript:alert(1)", "image"),)), agent_name="")
     assert template is None

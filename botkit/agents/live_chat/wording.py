@@ -14,9 +14,12 @@ from botkit.http.links import openable
 
 _BREAK = re.compile(r"<\s*(?:br\s*/?|/p|/div|/li|/h[1-6]|/tr)\s*>", re.IGNORECASE)
 _LINK = re.compile(
-    r"<a\s[^<>]*?href\s*=\s*(?P<quote>[\"'])(?P<url>[^<>\"']*)(?P=quote)[^<>]*>(?P<label>[^<]{0,2000}(?:<(?!/?a\b)[^<]{0,500}){0,20})</a\s*>",
-    re.IGNORECASE | re.DOTALL,
+    r"<a\s(?P<attributes>[^<>]*)>(?P<label>[^<]{0,2000}(?:<(?!/?a\b)[^<]{0,500}){0,20})</a\s*>",
+    re.IGNORECASE,
 )
+_ADDRESS = re.compile(r"href\s*=\s*(?P<quote>[\"'])(?P<url>[^\"']*)(?P=quote)", re.IGNORECASE)
+_ENDLESS_NUMBER = re.compile(r"&#[0-9]{100,};?")
+"""The number of no character. Python refuses to read one of thousands of digits."""
 _TAG = re.compile(
     r"</?(?:a|b|big|blockquote|code|div|em|font|h[1-6]|i|img|li|ol|p|pre|s|small|span|strike|strong|sub|sup|table|tbody|td|th|tr|u|ul)"
     r"(?:\s[^<>]*)?/?>",
@@ -29,11 +32,14 @@ def read_words(text: str) -> Content:
     """The text and links of a ChatMessage (docs/protocols/salesforce-live-chat.md, 7)."""
     text = text[:_MAX_TEXT]
     if "<" not in text:
-        return Content(html.unescape(text))
+        return Content(_unescaped(text))
     links: list[Link] = []
 
     def link(match: re.Match[str]) -> str:
-        url, label = openable(html.unescape(match["url"])), _plain(match["label"]).strip()
+        address = _ADDRESS.search(match["attributes"])
+        if address is None:
+            return match[0]
+        url, label = openable(_unescaped(address["url"])), _plain(match["label"]).strip()
         if not _is_web_address(url):
             return match["label"]
         if label and label.rstrip("/") != url.rstrip("/"):
@@ -46,7 +52,11 @@ def read_words(text: str) -> Content:
 
 
 def _plain(markup: str) -> str:
-    return html.unescape(_TAG.sub("", _BREAK.sub("\n", markup)))
+    return _unescaped(_TAG.sub("", _BREAK.sub("\n", markup)))
+
+
+def _unescaped(text: str) -> str:
+    return html.unescape(_ENDLESS_NUMBER.sub("\ufffd", text) if "&#" in text else text)
 
 
 def _is_web_address(url: str) -> bool:

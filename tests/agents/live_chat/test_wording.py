@@ -53,3 +53,16 @@ def test_a_link_that_is_not_a_web_address_becomes_its_text() -> None:
 def test_markup_without_end_takes_no_time() -> None:
     assert read_words("<a href='" * 20_000).text.startswith("<a href=")
     assert read_words("<" * 100_000).text == "<" * 100_000
+    assert read_words("<a " + 'href=""' * 14_000).text.startswith("<a href=")
+    assert read_words("<a " + 'href="x"' * 12_000 + ">x").text == "x"
+
+
+def test_the_first_address_of_a_link_counts() -> None:
+    content = read_words('<a title="x" href="https://a.example" href="https://b.example">words</a>')
+    assert content.links == (Link("words", "https://a.example"),)
+    assert read_words("<a name='top'>words</a>").text == "words"
+
+
+def test_a_number_of_thousands_of_digits_is_no_character() -> None:
+    for text in (f"a&#{'9' * 5_000};b", f"<b>a&#{'9' * 5_000}</b>b"):
+        assert read_words(text).text == "a\ufffdb"
