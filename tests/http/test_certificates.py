@@ -322,7 +322,9 @@ def test_addresses_of_this_machine_and_of_its_link(address: str, refused: bool) 
 
 
 @both
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "localhost.", "a.LocalHost", "[::ffff:127.0.0.1]"]
+)
 def test_a_host_on_this_machine_is_not_connected_to(send: Send, host: str) -> None:
     greeted: list[bytes] = []
 
@@ -404,6 +406,26 @@ async def test_a_machine_without_free_descriptors_is_named(
             with pytest.raises(Unreachable, match="Too many open files"):
                 await carrier.send(Request("read", "GET", "https://192.0.2.1/"))
     assert capfd.readouterr() == ("", "")
+
+
+async def test_the_next_failure_of_a_handle_has_a_cause_of_its_own(
+    unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_is_free(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "none is free")
+
+    request = Request("read", "GET", f"https://127.0.0.1:{unused_tcp_port}/")
+    monkeypatch.setattr("botkit.http.hosts.addresses.names_this_machine", lambda _: False)
+    async with CurlTransport(allowed_hosts=None) as carrier:
+        with pytest.raises(CallError, match="an address of this machine"):
+            await carrier.send(request)
+        monkeypatch.setattr("botkit.http.curl.transfer.addresses.is_of_this_machine", lambda _: False)
+        with monkeypatch.context() as patch:
+            patch.setattr("botkit.http.curl.transfer.socket.socket", none_is_free)
+            with pytest.raises(Unreachable, match="Too many open files"):
+                await carrier.send(request)
+        with pytest.raises(Unreachable, match="Connection refused"):
+            await carrier.send(request)
 
 
 @both

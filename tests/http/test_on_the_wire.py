@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pycurl
 import pytest
 
-from botkit.errors import Unreachable
+from botkit.errors import CallRefused, Unreachable
 from botkit.http import Request
 from botkit.http.carriers import SyncTransport
 from botkit.http.curl import CurlTransport
@@ -58,6 +59,17 @@ async def test_a_request_has_the_headers_that_it_was_given_and_no_others() -> No
         f"POST /a HTTP/1.1\r\n{common}auth: t\r\nContent-Length: 2\r\n\r\n",
         f"GET /b HTTP/1.1\r\n{common}Accept: x\r\nEmpty:\r\n\r\n",
     ]
+
+
+async def test_a_header_that_is_not_ascii_is_sent_in_utf_8_and_half_a_character_is_not() -> None:
+    with recording() as (port, heads, _):
+        async with carrier() as transport:
+            url = f"http://127.0.0.1:{port}/"
+            await transport.send(Request("call", "GET", url, {"X-Name": "Zoë"}))
+            with pytest.raises(CallRefused, match="cannot be sent as it is") as refused:
+                await transport.send(Request("call", "GET", url, {"X-Name": "secret\ud83d"}))
+    assert ["X-Name: Zoë" in head for head in heads] == [True]
+    assert "secret" not in f"{refused.value!r} {refused.value.__cause__!r}"
 
 
 @pytest.mark.parametrize("path", ["/a/../b", "/./a//b/", "/%2E%2E/x?y=/../z", "/a?b=[c]{d}|e^'\"<>`"])
@@ -215,6 +227,42 @@ async def test_a_stream_without_a_response_is_given_up_whatever_arrives(first: b
                 ):
                     pass
     assert (failed.value.cause, failed.value.possible_duplicate) == ("timeout", True)
+
+
+async def test_a_stream_is_open_when_its_headers_have_come() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        await reader.read(1)
+
+    with serving(serve) as port:
+        async with carrier() as transport, asyncio.timeout(30):
+            request = Request("listen", "GET", f"http://127.0.0.1:{port}/")
+            async with transport.stream(request, silence_seconds=60) as stream:
+                assert stream.status == 200
+
+
+async def test_a_carrier_may_be_closed_twice() -> None:
+    with recording() as (port, _, _):
+        async with carrier() as transport:
+            await transport.send(Request("call", "GET", f"http://127.0.0.1:{port}/"))
+            await transport.close()
+
+
+def test_a_synchronous_carrier_that_is_closed_keeps_no_connection() -> None:
+    ended = threading.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(FINE)
+        assert await reader.read(1) == b""
+        ended.set()
+
+    with serving(serve) as port:
+        with SyncTransport(allowed_hosts=None, insecure_http=True) as transport:
+            transport.send(Request("call", "GET", f"http://127.0.0.1:{port}/"))
+            assert not ended.is_set()
+        assert ended.wait(30)
 
 
 async def test_trailers_do_not_keep_a_stream_open() -> None:
