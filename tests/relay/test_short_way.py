@@ -20,6 +20,7 @@ from botkit.handoff.effects import (
     PassToBot,
     SendToAgent,
     SendToUser,
+    TypingToUser,
 )
 from botkit.handoff.events import AgentsLost, Content
 from botkit.ledger.interface import HookBody
@@ -442,6 +443,34 @@ async def test_the_story_of_a_hand_off_says_that_its_message_was_held_back(
         platform.answer(DOWN)
     (held,) = [step for step in world.ledger.notes if "held back" in step.detail]
     assert held.session_id == SESSION
+
+
+async def test_a_message_that_waits_for_its_turn_is_not_held_back(
+    world: World, platform: HeldPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform answers; others are before it."""
+    monkeypatch.setattr(short_way, "MAX_CALLING", 1)
+    passes(world, "hello", user="somebody")
+    world.ledger.decided(conversation(), SendToUser(Content(text="one")))
+    await settle()
+    platform.answer()
+    platform.answer()
+    await settle()
+    assert not world.ledger.rows
+    assert not [step for step in world.ledger.notes if "held back" in step.detail]
+
+
+async def test_a_sign_of_typing_does_not_wait_for_a_remote_that_is_down(
+    world: World, platform: HeldPlatform
+) -> None:
+    """It would be shown when nobody types any more."""
+    await down(world, platform)
+    calls = len(platform.calls)
+    world.ledger.decided(conversation(), TypingToUser("https://bots.kore.example/x", started=True))
+    await settle()
+    (done,) = [outcome for kind, outcome in world.metrics.done if kind == "TypingToUser"]
+    assert done != "delivered"
+    assert len(platform.calls) == calls
 
 
 # --- hooks that are not in memory -----------------------------------------------------------------------------------
