@@ -340,6 +340,7 @@ def test_a_tunnel_that_ends_within_the_handshake(send: Send) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        assert await reader.read(65_536)  # Unread, it would make the end a reset.
 
     with serving(serve) as port:
         error = _failure(send, f"https://{HOST}/", Network(proxy=parse_proxy(f"http://127.0.0.1:{port}")))
