@@ -153,6 +153,22 @@ def test_shards_that_were_leaving_when_the_connection_broke_are_served_again(
         assert moves.gains > gains
 
 
+def test_the_session_is_not_silent_while_the_relay_lets_go(
+    ledger: PostgresLedger, moves: Moves, postgresql: Server
+) -> None:
+    """The server would end it, and all other shards would be lost with those that leave."""
+    words = set[float]()
+
+    def has_spoken() -> bool:
+        words.add(ledger._owner._own._heard)
+        return len(words) > 3
+
+    with _another_member(postgresql.url):
+        until(lambda: moves.lost, "for it to give shards up")
+        until(has_spoken, "for some words to the server", seconds=5)
+    assert not moves.lost[0][2].done()
+
+
 def test_shards_that_the_relay_does_not_let_go_of_are_not_left_in_good_order(
     ledger: PostgresLedger, postgresql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
