@@ -8,11 +8,12 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
+from botkit.errors import LedgerUnusable
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.effects import PassToBot
 from botkit.handoff.events import Event, UserMessage
-from botkit.ledger.interface import HookBody, Input
+from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.postgresql.copying import target_in_database
 from botkit.ledger.postgresql.database import connect
 from botkit.ledger.postgresql.door import Door
@@ -127,6 +128,26 @@ def test_commits_stay_durable_whatever_is_set_after_the_start(database: str, con
         door._disconnect()
         with connect(database, "owner of a test", settings=SESSION) as owner:
             assert owner.execute("SHOW synchronous_commit").fetchone() == ("on",)
+
+
+def test_hooks_are_refused_through_a_pooler_whose_commits_are_not_durable_any_more(
+    database: str, configure: Configure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no session of one's own that could have another setting."""
+    monkeypatch.setattr("botkit.ledger.postgresql.door.GIVE_UP_SECONDS", 0.0)
+    outcomes: list[Committed | Exception] = []
+    with connect(database, "start") as admin:
+        migrate(admin)
+        door = Door(database, taken=lambda _: None, answers=lambda *_: None, pooled=True)
+        door._take([(_says("1"), Receipt(outcomes.append))])
+        door._disconnect()
+        configure("synchronous_commit = off")
+        with capture_logs() as lines:
+            door._take([(_says("2"), Receipt(outcomes.append))])
+        door._disconnect()
+        assert admin.execute("SELECT count(*) FROM inputs").fetchone() == (1,)
+    assert [type(outcome) for outcome in outcomes] == [Committed, LedgerUnusable]
+    assert "synchronous_commit is off" in lines[0]["reason"]
 
 
 def test_a_session_that_rests_is_not_ended(database: str, configure: Configure) -> None:

@@ -26,6 +26,7 @@ from botkit.ledger.memory import PLATFORM_USER
 from botkit.ledger.postgresql.database import GENERIC_PLANS, INPUTS_FAULT, LOST, Connection, connect
 from botkit.ledger.postgresql.ended import has_ended
 from botkit.ledger.postgresql.queries import SQL
+from botkit.ledger.postgresql.server import examine_durability
 from botkit.ledger.postgresql.shards import shard_of
 from botkit.ledger.receipts import Receipt
 from botkit.ledger.rows import input_to_bytes
@@ -195,7 +196,9 @@ class Door:
         """Commit the inputs that are not there yet; ids and shards of those that are new."""
         if self._writer is None:
             self._writer = connect(self._url, "door", settings=GENERIC_PLANS, pooled=self._pooled)
-            if not self._pooled:
+            if self._pooled:
+                examine_durability(self._writer)
+            else:
                 self._writer.execute(SQL["stay_durable"])
         stored: list[tuple[int, int]] = []
         first: dict[str, _Given] = {}

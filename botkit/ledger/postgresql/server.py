@@ -69,6 +69,16 @@ def examine(connection: Connection) -> None:
         raise wrong
 
 
+def examine_durability(connection: Connection) -> None:
+    """Look whether commits are durable; it may have been set otherwise since the start.
+
+    Raises:
+        LedgerUnusable: they are not.
+    """
+    if (wrong := next(_faults_of_durability(_facts(connection)), None)) is not None:
+        raise wrong
+
+
 def examine_both(committing: Connection, owning: Connection) -> None:
     """Look whether the store can be kept by two users, or through two addresses.
 
@@ -159,25 +169,20 @@ def commit_nothing(connection: Connection) -> None:
     connection.execute(SQL["commit_nothing"])
 
 
-def _faults(connection: Connection) -> Iterator[LedgerUnusable]:
+def _facts(connection: Connection) -> _Facts:
     row = connection.execute(SQL["server"]).fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-    server = _Facts(*row)
+    return _Facts(*row)
+
+
+def _faults(connection: Connection) -> Iterator[LedgerUnusable]:
+    server = _facts(connection)
     if server.number < OLDEST * 10_000:
         yield LedgerUnusable(
             f"the server is PostgreSQL {server.version}, and BotKit needs {OLDEST} or newer",
             f"upgrade it, or name one of version {OLDEST} or newer in store.url",
         )
-    if server.fsync == "off":
-        yield LedgerUnusable(
-            "fsync is off on the server: a crash of its machine would lose acknowledged hooks",
-            "set fsync = on in postgresql.conf",
-        )
-    if server.synchronous_commit == "off":
-        yield LedgerUnusable(
-            "synchronous_commit is off: a crash of the server would lose acknowledged hooks",
-            f'ALTER ROLE "{server.user}" SET synchronous_commit = on, or set it in postgresql.conf',
-        )
+    yield from _faults_of_durability(server)
     if server.standby:
         yield LedgerUnusable("the server is a standby, which cannot write", "name the primary in store.url")
     if server.read_only == "on":
@@ -191,6 +196,19 @@ def _faults(connection: Connection) -> Iterator[LedgerUnusable]:
             "make another one with createdb -E UTF8 -T template0, and name it in store.url",
         )
     yield from _faults_of_tables(connection, server)
+
+
+def _faults_of_durability(server: _Facts) -> Iterator[LedgerUnusable]:
+    if server.fsync == "off":
+        yield LedgerUnusable(
+            "fsync is off on the server: a crash of its machine would lose acknowledged hooks",
+            "set fsync = on in postgresql.conf",
+        )
+    if server.synchronous_commit == "off":
+        yield LedgerUnusable(
+            "synchronous_commit is off: a crash of the server would lose acknowledged hooks",
+            f'ALTER ROLE "{server.user}" SET synchronous_commit = on, or set it in postgresql.conf',
+        )
 
 
 def _faults_of_tables(connection: Connection, server: _Facts) -> Iterator[LedgerUnusable]:
