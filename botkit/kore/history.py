@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Literal
 
 from botkit.errors import BadReply
@@ -17,6 +18,9 @@ Record = dict[str, object]
 
 _SENDERS: dict[object, Literal["user", "bot"]] = {"incoming": "user", "outgoing": "bot"}
 _MAX_TEMPLATE_DEPTH = 6
+_MAX_TEMPLATE_TEXTS = 100
+_MAX_RECORDS = 500
+"""Of one answer. The platform gives at most 100 (4.5)."""
 _WHAT = "get messages"
 
 
@@ -92,7 +96,7 @@ def _listed(answer: Record) -> Sequence[object]:
     records = answer.get("messages")
     if not isinstance(records, list):
         raise BadReply(_WHAT, detail="no messages in the answer")
-    return records
+    return records[:_MAX_RECORDS]
 
 
 def sender_of(record: Record) -> Literal["user", "bot"] | None:
@@ -182,7 +186,8 @@ def unwrapped(text: str) -> str:
     stripped = text.strip()
     if not stripped.startswith(("{", "[")):
         return text
-    words = "\n".join(dict.fromkeys(_words(try_decoded(stripped), _MAX_TEMPLATE_DEPTH)))
+    found = islice(_words(try_decoded(stripped), _MAX_TEMPLATE_DEPTH), _MAX_TEMPLATE_TEXTS)
+    words = "\n".join(dict.fromkeys(found))
     return words or text
 
 

@@ -111,15 +111,19 @@ def channel_of(record: Record) -> str:
 
 def _lines(records: Iterable[Record]) -> Iterable[TranscriptLine]:
     choices: dict[str, str] = {}
+    unread: list[str] = []
+    """What may be menus of the bot, since the user's last message."""
     for record in records:
         speaker = sender_of(record)
         stored = stored_text(record)
-        if speaker == "bot" and (offered := _choices(stored)):
-            choices = offered  # The bot's last menu.
+        if speaker == "bot" and stored.lstrip().startswith(("{", "[")):
+            unread.append(stored)
         if speaker is None or (speaker == "user" and _is_of_client(record, stored)):
             continue
         text = text_of(record)
         if speaker == "user" and not label_of(record):
+            choices = next(filter(None, map(_choices, reversed(unread))), choices)  # Of the last menu.
+            unread.clear()
             text = choices.get(stored.strip(), text)
         if text:
             yield TranscriptLine(speaker, text, channel_of(record))
@@ -127,7 +131,7 @@ def _lines(records: Iterable[Record]) -> Iterable[TranscriptLine]:
 
 def _choices(stored: str) -> dict[str, str]:
     """The labels of the choices in a template that is stored as JSON text, by payload."""
-    return labels_in(try_decoded(stored)) if stored.lstrip().startswith(("{", "[")) else {}
+    return labels_in(try_decoded(stored))
 
 
 def _is_of_client(record: Record, stored: str) -> bool:

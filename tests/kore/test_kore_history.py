@@ -9,8 +9,13 @@ import pytest
 
 from botkit.errors import BadReply
 from botkit.handoff.events import TranscriptLine
-from botkit.kore.history import unwrapped
+from botkit.http.values import MAX_RESPONSE_BYTES
+from botkit.kore.history import read_page, unwrapped
 from botkit.kore.transcript import read_transcript
+from tests.work import steps
+
+MAX_STEPS = 1_500_000
+"""About a tenth of a second, for eight megabytes."""
 
 
 def record(
@@ -162,3 +167,20 @@ def test_lines_are_transcript_lines() -> None:
 def test_half_an_emoji_does_not_break_the_transcript() -> None:
     body = json.dumps({"messages": [record(2, "b"), record(1, "cut \ud83d")]}).encode()
     assert [line.text for line in read_transcript(body)] == ["cut \ufffd", "b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("a", 40_000),
+        (json.dumps([{"text": f"{number}"} for number in range(3_500)]), 100),
+        (json.dumps({"buttons": [{"title": f"{number}"} for number in range(3_500)]}), 100),
+    ],
+    ids=["records", "texts of templates", "choices of templates"],
+)
+def test_a_history_of_any_shape_takes_little_work_to_read(text: str, count: int) -> None:
+    records = [record(number, text, incoming=False, _id=f"ms-{number}") for number in range(count)]
+    body = json.dumps({"messages": records}).encode()
+    assert len(body) <= MAX_RESPONSE_BYTES
+    assert steps(lambda: read_page(body)) < MAX_STEPS
+    assert steps(lambda: read_transcript(body, session_id="s1")) < MAX_STEPS
