@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -21,6 +21,7 @@ from botkit.ledger.postgresql.ended import noticing_its_end
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, version_of
 from botkit.ledger.postgresql.ownership import IDLE_SECONDS, SESSION, Ownership
 from botkit.ledger.postgresql.passed_on import PassedOn, PerhapsTried
+from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.server import examine
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.testing.waiting import until
@@ -226,6 +227,52 @@ def test_a_process_keeps_the_shards_that_nobody_has_had_since_its_connection_was
             assert one.is_sure()
             # Shard 3 is free, and not locked by whoever has asked for it in vain.
             assert set(two.claim(other, [1, 2, 3, 4])) == {2, 3, 4}
+
+
+def test_a_process_does_not_go_on_with_a_shard_of_another_that_was_killed_since(postgresql: Server) -> None:
+    """What it remembers is older than what the other has written."""
+    url = postgresql.empty()
+    with connect(url, "start") as connection:
+        migrate(connection)
+    one, two = Ownership("one"), Ownership("two")
+    with connect(url, "owner one") as lost:
+        one.add(list(one.claim(lost, [1, 2])))
+    with connect(url, "witness") as witness:
+        _until_its_locks_are_free(witness)
+        with connect(url, "owner two") as killed:
+            two.add(list(two.claim(killed, [2])))
+        _until_its_locks_are_free(witness)
+        with connect(url, "owner one") as again:
+            assert one.connected(again) == {2}
+            assert set(two.claim(witness, [1, 2])) == {2}
+
+
+def test_after_a_restart_of_the_server_everybody_gets_back_what_it_had(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For two seconds the others claim only what nobody has, or what was given up."""
+    query, clock = SQL["members"], [100.0]
+    just_started = "now() - pg_postmaster_start_time() < interval '5 seconds'"
+    assert just_started in query
+    monkeypatch.setitem(cast(dict[str, str], SQL), "members", query.replace(just_started, "true"))
+    monkeypatch.setattr(ownership, "boottime", lambda: BootTime(clock[0]))
+    url = postgresql.empty()
+    with connect(url, "start") as connection:
+        migrate(connection)
+    other, own = Ownership("other"), Ownership("own")
+    with connect(url, "a session before") as before:
+        other.add(list(other.claim(before, [1, 2])))
+        other.release(before, {2})
+        own.add(list(own.claim(before, [3])))
+    own.lost()
+    with connect(url, "owner own") as session:
+        _until_its_locks_are_free(session)
+        own.connected(session)
+        _, may_claim = own.turn(session)
+        assert set(range(SHARDS)) - set(may_claim) == {1}
+        clock[0] += 2.5
+        _, may_claim = own.turn(session)
+        assert set(may_claim) == set(range(SHARDS))
 
 
 def test_shards_that_a_newer_version_has_written_are_left_to_it(

@@ -10,11 +10,14 @@ import pytest
 from structlog.testing import capture_logs
 
 from botkit.errors import LedgerUnusable
+from botkit.handoff.conversation import ConversationId
+from botkit.ledger.interface import Committed, Input
 from botkit.ledger.memory import PayloadCache
 from botkit.ledger.postgresql import listener, owner
 from botkit.ledger.postgresql.database import unreachable
 from botkit.ledger.postgresql.listener import Listener
 from botkit.ledger.postgresql.owner import Owner
+from botkit.ledger.receipts import Receipt
 from botkit.testing.waiting import until
 
 URL = "postgresql://botkit@127.0.0.1:1/botkit"
@@ -39,6 +42,25 @@ def test_an_owner_says_once_that_the_store_is_lost(monkeypatch: pytest.MonkeyPat
         until(lambda: len(attempts) >= ATTEMPTS)
         one.close()
     assert [line["event"] for line in lines] == ["store_lost"]
+
+
+def test_the_relay_is_told_of_what_waits_when_the_shards_are_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another process has them by then, and has to make its own attempts."""
+    attempts: list[None] = []
+    outcomes: list[Committed | Exception] = []
+    monkeypatch.setattr(owner, "connect", _away(attempts))
+    monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(owner, "KEPT_SECONDS", 0.0)
+    one = Owner(URL, member="a", decide=None, local={}, payloads=PayloadCache(), awaited=None)  # type: ignore
+    one.working = True  # it was, until now
+    delivered = Input(ConversationId("st-1", "ada"), None, completes=(1,))
+    assert one.submit(delivered, Receipt(outcomes.append), None) is None
+    one.start(lambda _: None, None)
+    until(lambda: outcomes, "for the outcome")
+    one.close()
+    assert [str(outcome) for outcome in outcomes] == ["the store cannot be reached; check PostgreSQL"]
 
 
 def test_a_listener_says_once_that_it_hears_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
