@@ -132,7 +132,7 @@ def test_at_the_end_what_waits_is_written_but_not_for_long(pipe: Pipe) -> None:
 def test_a_pipe_without_a_reader_costs_its_lines_and_nothing_else(
     pipe: Pipe, caplog: pytest.LogCaptureFixture
 ) -> None:
-    os.close(pipe.reader)
+    pipe.close()
     output = Output(pipe.writer, "stdout")
     for count in range(1, 4):
         output.write(b"lost\n")
