@@ -372,12 +372,8 @@ def read(struct: type[S], json: bytes | msgspec.Raw) -> S:
     Raises:
         ValueError: not JSON, not an object, or nested too deeply.
     """
-    decoded: S
     try:
-        try:
-            decoded = _decoder(struct).decode(json)
-        except (msgspec.DecodeError, UnicodeError):
-            decoded = _decoder(struct).decode(lenient_json.with_whole_characters(bytes(json)))
+        decoded: S = lenient_json.decoded_by(_decoder(struct).decode, json)
         return decoded
     except RecursionError:
         raise lenient_json.NestedTooDeeply from None

@@ -78,19 +78,19 @@ def _language(payload: Payload, parameters: Sequence[Members]) -> str:
         *(text for name in _LANGUAGE_PARAMETERS for text in _texts(parameters, name)),
         meta.locale if meta is not None else None,
     )
-    return found if len(found) <= MAX_LANGUAGE else ""
+    return _at_most(MAX_LANGUAGE, found)
 
 
 def _session_id(payload: Payload) -> str:
-    session_id = str(payload.bot_user_session.conversation_session_id or "")
-    return session_id if len(session_id) <= MAX_NAME else ""
+    return _at_most(MAX_NAME, str(payload.bot_user_session.conversation_session_id or ""))
 
 
 def _case_id(payload: Payload) -> str:
     meta_info = payload.bot_user_session.miaw_meta_info
     value = meta_info.case_id if meta_info is not None else None
-    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return text if len(text) <= MAX_NAME else ""
+    return _at_most(
+        MAX_NAME, str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    )
 
 
 def _parameters(payload: Payload) -> list[Members]:
@@ -131,6 +131,11 @@ def _texts(custom: Sequence[Members], key: str) -> list[str | None]:
     """The texts under `key` in the client's parameters."""
     values = [parameters.get(key) for parameters in custom]
     return [value for value in values if isinstance(value, str)]
+
+
+def _at_most(characters: int, text: str) -> str:
+    """The text; empty if it is longer."""
+    return text if len(text) <= characters else ""
 
 
 def _first(*values: str | None) -> str:

@@ -123,15 +123,8 @@ class _PlainConnection(HTTPConnection):
         super().request(*args, **keywords)
 
 
-class _EncryptedConnection(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        connected = super()._new_conn()
-        _watched(connected)
-        return connected
-
-    def request(self, *args: Any, **keywords: Any) -> None:
-        _watched(self.sock)
-        super().request(*args, **keywords)
+class _EncryptedConnection(_PlainConnection, HTTPSConnection):
+    """The same within TLS."""
 
 
 class _CheckedPlainConnection(_PlainConnection):
@@ -139,9 +132,8 @@ class _CheckedPlainConnection(_PlainConnection):
         return _checked(super()._new_conn())
 
 
-class _CheckedEncryptedConnection(_EncryptedConnection):
-    def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn())
+class _CheckedEncryptedConnection(_CheckedPlainConnection, _EncryptedConnection):
+    """The same within TLS."""
 
 
 def _checked(connected: socket.socket) -> socket.socket:

@@ -11,8 +11,9 @@ from __future__ import annotations
 import json
 import re
 from array import array
+from collections.abc import Callable
 from itertools import accumulate
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -39,6 +40,9 @@ _INNERMOST = 3
 """Levels that are taken off at once: most brackets belong to the innermost ones."""
 
 
+T = TypeVar("T")
+
+
 class NestedTooDeeply(ValueError):
     """The JSON is nested deeper than `MAX_DEPTH`."""
 
@@ -47,10 +51,7 @@ def decoded(data: bytes | str) -> object:
     """JSON to values. Raises: ValueError if it is not JSON, or nested too deeply."""
     found: object
     try:
-        try:
-            found = msgspec.json.decode(data)
-        except (msgspec.DecodeError, UnicodeError):
-            found = msgspec.json.decode(with_whole_characters(data))
+        found = decoded_by(msgspec.json.decode, data)
     except (msgspec.DecodeError, UnicodeError):
         data = repaired(data)
         found = json.loads(data)  # msgspec refuses a number too large for a float (1e999).
@@ -123,6 +124,16 @@ def _unwrapped(value: object) -> object:
             break
         value = try_decoded(value)
     return value
+
+
+def decoded_by(decode: Callable[[bytes | str | msgspec.Raw], T], data: bytes | str | msgspec.Raw) -> T:
+    """What a decoder of msgspec makes of JSON; broken characters are replaced if there are any. Raises: as the decoder."""
+    try:
+        return decode(data)
+    except msgspec.ValidationError:
+        raise  # Its characters are not what is wrong.
+    except (msgspec.DecodeError, UnicodeError):
+        return decode(with_whole_characters(data if isinstance(data, str) else bytes(data)))
 
 
 def with_whole_characters(data: bytes | str) -> bytes:

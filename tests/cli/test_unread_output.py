@@ -1,4 +1,4 @@
-"""`botkit serve` while nobody reads what it says: a log shipper stands still, a pager waits for a key."""
+"""`botkit serve` while nothing reads its output: the log shipper has stopped, or a pager waits for a key."""
 
 from __future__ import annotations
 

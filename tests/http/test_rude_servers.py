@@ -6,9 +6,10 @@ import asyncio
 import gzip
 import socket
 import struct
-import time
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -419,8 +420,16 @@ def test_what_drips_in_does_not_extend_the_time_of_a_synchronous_call(answer: An
     assert (failed.value.cause, failed.value.possible_duplicate) == ("timeout", True)
 
 
-def test_each_synchronous_call_on_a_kept_connection_has_its_own_time() -> None:
+def test_each_synchronous_call_on_a_kept_connection_has_its_own_time(monkeypatch: pytest.MonkeyPatch) -> None:
     answered: list[asyncio.StreamWriter] = []
+    timers: list[threading.Timer] = []
+
+    def timer(*args: Any) -> threading.Timer:
+        timers.append(real(*args))
+        return timers[-1]
+
+    real = threading.Timer
+    monkeypatch.setattr(threading, "Timer", timer)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while await reader.readuntil(b"\r\n\r\n"):
@@ -429,9 +438,9 @@ def test_each_synchronous_call_on_a_kept_connection_has_its_own_time() -> None:
 
     with serving(serve) as port, SyncTransport(allowed_hosts=None, insecure_http=True) as carrier:
         url = f"http://127.0.0.1:{port}/"
-        for seconds in (0.05, 30.0):
-            assert carrier.send(Request("call", "GET", url, timeout_seconds=seconds)).body == b"fine"
-        time.sleep(0.1)  # The first call's time is over now, which is no matter of the third.
+        for _ in range(2):
+            assert carrier.send(Request("call", "GET", url, timeout_seconds=30.0)).body == b"fine"
+        timers[0].function()  # The first call's time is over now, which is no matter of the third.
         assert carrier.send(Request("call", "GET", url, timeout_seconds=30.0)).body == b"fine"
         with pytest.raises(Unreachable, match="timed out"):
             carrier.send(Request("call", "GET", url, timeout_seconds=0.5))

@@ -164,7 +164,7 @@ def test_a_door_that_closes_without_a_server_tries_once_for_all_that_wait(away: 
 
 
 def test_a_door_that_is_closing_does_not_try_again(away: _Away) -> None:
-    """Whoever stops the process waits for it."""
+    """The end of the process waits for it."""
     one = _door("")
     outcomes: list[Outcome] = []
     one.submit(_says("a"), Receipt(outcomes.append), None)

@@ -38,7 +38,6 @@ class EventStream:
         "_after_cr",
         "_at_start",
         "_data",
-        "_data_bytes",
         "_id",
         "_partial",
         "_skipping_line",
@@ -56,7 +55,6 @@ class EventStream:
         self._id = last_event_id
         self._type = ""
         self._data: bytes | bytearray | None = None
-        self._data_bytes = 0
         self._too_big = False
         self._partial: bytes | bytearray = b""
         """The unfinished line."""
@@ -122,12 +120,10 @@ class EventStream:
         if colon and value[:1] == b" ":
             value = value[1:]
         if name == b"data":
-            self._data_bytes += len(value) + 1
-            if self._data_bytes > MAX_EVENT_BYTES:
-                self._too_big = True
-                self._data = None
             if not self._too_big:
                 self._data = value if self._data is None else joined(self._data, b"\n" + value)
+                if len(self._data) >= MAX_EVENT_BYTES:
+                    self._too_big, self._data = True, None
         elif name == b"event":
             self._type = value.decode(errors="replace")
         elif name == b"id":
@@ -146,6 +142,5 @@ class EventStream:
             event = ServerEvent(self._type or "message", bytes(self._data), self._id)
         self._type = ""
         self._data = None
-        self._data_bytes = 0
         self._too_big = False
         return event

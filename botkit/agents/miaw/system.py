@@ -287,7 +287,7 @@ class MiawSystem(AgentSystem):
             # An envelope without the id can only be about it.
             if entry and conversation_id.lower() in (session_id, ""):
                 events.extend(read_entry(entry, session_id=session_id, at=at, position=event.id))
-        return self._with_absolute_links(events) if events else ()
+        return self._with_absolute_links(events)
 
     def _with_absolute_links(self, events: Sequence[FromAgents]) -> tuple[FromAgents, ...]:
         """Some organisations state the addresses of attachments without their host."""

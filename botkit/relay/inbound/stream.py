@@ -174,7 +174,8 @@ class StreamReceiver(Receiver):
                 if (batch := await anext(batches, None)) is None:
                     return
                 self._unanswered_since, now = None, self.clock.boottime()
-                if self._is_only_alive(now, batch):
+                if self._says_nothing(now, batch):
+                    self._keep_alive(now)
                     continue
                 events, ready_since = self.writer.within_bounds(batch.events), self._health.waiting_since
                 if events is not batch.events:
@@ -203,16 +204,16 @@ class StreamReceiver(Receiver):
             if isinstance(batches, AsyncGenerator):
                 await batches.aclose()
 
-    def _is_only_alive(self, now: BootTime, batch: Batch) -> bool:
-        """Whether these bytes say nothing and there is nothing to do but to note them, as with most that ever arrive."""
-        if batch.events or batch.doubt or now >= self._next_list or not self._health.heard_at:
-            return False
+    def _says_nothing(self, now: BootTime, batch: Batch) -> bool:
+        """Whether there is nothing to do but to note that bytes came, as with most that ever arrive."""
+        return not (batch.events or batch.doubt or now >= self._next_list) and self._health.heard_at > 0
+
+    def _keep_alive(self, now: BootTime) -> None:
         self._health.heard(now, is_ping=True)
         if self._health.pings == PINGS_NEEDED:
             self.needs_look()  # From now on a shorter silence is too long.
         elif self.calm_until:
             self.calm_until = max(self.calm_until, self._calm_until())
-        return True
 
     async def _connect(self, batches: AsyncIterator[Batch]) -> bool:
         """Wait for the first batch of a new stream and reconcile it; few streams are opened at once.
