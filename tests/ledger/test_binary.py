@@ -10,6 +10,7 @@ import pytest
 from botkit.ledger.postgresql.binary import ENCODERS
 from botkit.ledger.postgresql.database import INPUTS_FAULT
 from botkit.ledger.postgresql.prepared import Answer, Statement
+from botkit.ledger.postgresql.prepared import Server as FarSide
 from tests.postgresql import Server
 
 VALUES: list[tuple[str, Any]] = [
@@ -27,7 +28,7 @@ VALUES: list[tuple[str, Any]] = [
 def _executed(connection: psycopg.Connection[Any], query: str, values: Any) -> Answer:
     statement = Statement(query, 1)
     connection.execute("DEALLOCATE ALL")
-    return connection.wait(statement.executed(connection.pgconn, values, prepared=False))
+    return statement.executed(FarSide(connection.pgconn), values)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from psycopg.pq import Conninfo
 from psycopg.pq.abc import PGconn
 
 from botkit.errors import LedgerUnusable
-from botkit.ledger.postgresql.prepared import Answer, Statement, statements
+from botkit.ledger.postgresql.prepared import NoAnswer, Server, Statement, statements
 from botkit.ledger.postgresql.queries import SQL
 
 # It warns of each pipeline whose connection is lost, which is told in our own words.
@@ -179,7 +179,7 @@ class _Connection(psycopg.Connection[tuple[Any, ...]]):
     def __init__(self, pgconn: PGconn) -> None:
         super().__init__(pgconn)
         self._kept: dict[str, psycopg.Cursor[tuple[Any, ...]]] = {}
-        self._ready: set[Statement] = set()
+        self._server = Server(pgconn)
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[tuple[Any, ...]]:
         """As psycopg's, with less processor time for what is executed often.
@@ -189,9 +189,7 @@ class _Connection(psycopg.Connection[tuple[Any, ...]]):
         """
         statement = _OF_EVERY_HOOK.get(query) if isinstance(query, str) else None
         if statement is not None and self._pipeline is None and self.prepare_threshold is not None:
-            with self.lock:
-                answer = self.wait(self._executed(statement, params))
-            return cast(psycopg.Cursor[tuple[Any, ...]], answer)
+            return self._executed(statement, params)
         if not isinstance(query, str) or query not in _FREQUENT:
             return super().execute(query, params, **options)
         cursor = self._kept.get(query)
@@ -199,22 +197,23 @@ class _Connection(psycopg.Connection[tuple[Any, ...]]):
             cursor = self._kept[query] = self.cursor()
         return cursor.execute(query, params, **options)
 
-    def _executed(self, statement: Statement, values: Any) -> PQGen[Answer]:
-        answer = yield from statement.executed(self.pgconn, values, prepared=statement in self._ready)
-        self._ready.add(statement)
-        return answer
+    def _executed(self, statement: Statement, values: Any) -> psycopg.Cursor[tuple[Any, ...]]:
+        until = time.monotonic() + self.answer_seconds
+        with self.lock:
+            try:
+                answer = statement.executed(self._server, values, until=until)
+            except NoAnswer:
+                self.close()
+                raise
+        return cast(psycopg.Cursor[tuple[Any, ...]], answer)
 
     def wait(self, gen: PQGen[T], *limits: Any, **more: Any) -> T:
         """Wait for the server. Raises: OperationalError, and the connection is closed, if it does not answer in time."""
         try:
             return super().wait(_within(gen, self.answer_seconds), *limits, **more)
-        except _NoAnswer:
+        except NoAnswer:
             self.close()
             raise
-
-
-class _NoAnswer(psycopg.OperationalError):
-    """The server did not answer in time."""
 
 
 def _within(gen: PQGen[T], seconds: float) -> PQGen[T]:
@@ -224,7 +223,7 @@ def _within(gen: PQGen[T], seconds: float) -> PQGen[T]:
         while True:
             ready = yield wanted
             if not ready and time.monotonic() >= deadline:
-                raise _NoAnswer("the server does not answer")
+                raise NoAnswer("the server does not answer")
             wanted = gen.send(ready)
     except StopIteration as ended:
         return cast(T, ended.value)

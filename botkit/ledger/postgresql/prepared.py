@@ -1,19 +1,22 @@
 """Statements that are executed for every hook, by libpq directly.
 
 psycopg looks at every parameter and every column anew to find their types. Here the types stand in the statement: reading a hook
-takes 40 µs of processor time instead of 105.
+takes 40 µs of processor time instead of 105. And psycopg waits by a generator and a loop around it; here the wait is one `poll`:
+a statement takes 26 µs instead of 52.
 """
 
 from __future__ import annotations
 
+import math
 import re
+import select
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from psycopg.abc import PQGen
+from psycopg import OperationalError
 from psycopg.errors import error_from_result
-from psycopg.generators import execute
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
@@ -21,6 +24,63 @@ from botkit.ledger.postgresql.binary import DECODERS, ENCODERS, Encoder
 
 _PARAMETER = re.compile(r"%(?:\((\w+)\))?b::(\w+\[\]|text)")
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+
+
+class NoAnswer(OperationalError):
+    """The server did not answer in time. The connection is of no use any more: the answer may come later."""
+
+
+class Server:
+    """The far side of a connection that is in libpq's non-blocking mode, as psycopg's are.
+
+    Args:
+        pgconn: the connection.
+    """
+
+    def __init__(self, pgconn: PGconn) -> None:
+        self.pgconn = pgconn
+        self.prepared: set[Statement] = set()
+        """What it knows by name."""
+        self._answers, self._either = select.poll(), select.poll()
+        self._answers.register(pgconn.socket, select.POLLIN)
+        self._either.register(pgconn.socket, select.POLLIN | select.POLLOUT)
+
+    def answer(self, until: float) -> PGresult:
+        """What it answers to the statement that was sent last; until then by the monotonic clock.
+
+        Notifications that come with it stay in libpq.
+
+        Raises:
+            NoAnswer: it did not answer in time.
+            psycopg.Error: it refused the statement, or the connection is lost.
+        """
+        pgconn, result = self.pgconn, None
+        while pgconn.flush():
+            # It may be waiting itself until what it says is read.
+            if _waited(self._either, until) & ~select.POLLOUT:
+                pgconn.consume_input()
+        while True:
+            while pgconn.is_busy():
+                _waited(self._answers, until)
+                pgconn.consume_input()
+            one = pgconn.get_result()
+            if one is None:
+                break
+            result = one
+        if result is None:
+            raise OperationalError("the server has not answered the statement")
+        if result.status not in _GOOD:
+            raise error_from_result(result, "utf-8")
+        return result
+
+
+def _waited(poll: select.poll, until: float) -> int:
+    """What is the case of the one file that is watched. Raises: NoAnswer."""
+    left = until - time.monotonic()
+    came = poll.poll(None if left == math.inf else max(0, math.ceil(left * 1000)))
+    if not came:
+        raise NoAnswer("the server does not answer")
+    return came[0][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +125,15 @@ class Statement:
             return f"${len(self._names)}::{type_}"
         return f"${self._names.index(name) + 1}::{type_}"
 
-    def executed(self, pgconn: PGconn, values: Any, *, prepared: bool) -> PQGen[Answer]:
-        """Execute it on a connection on which it is prepared or not. Raises: psycopg.Error."""
+    def executed(self, server: Server, values: Any, *, until: float = math.inf) -> Answer:
+        """Execute it, and prepare it before that if the server does not know it. Raises: see `Server.answer`."""
         given = [encode(values[name]) for name, encode in zip(self._names, self._encoders, strict=True)]
-        if not prepared:
-            pgconn.send_prepare(self._name, self._text)
-            _checked((yield from execute(pgconn)), pgconn)
-        pgconn.send_query_prepared(self._name, given, self._formats, Format.BINARY)
-        result = _checked((yield from execute(pgconn)), pgconn)
+        if self not in server.prepared:
+            server.pgconn.send_prepare(self._name, self._text)
+            server.answer(until)
+            server.prepared.add(self)
+        server.pgconn.send_query_prepared(self._name, given, self._formats, Format.BINARY)
+        result = server.answer(until)
         decoders = [DECODERS[result.ftype(column)] for column in range(result.nfields)]
         rows = [
             tuple([_decoded(result.get_value(row, column), decode) for column, decode in enumerate(decoders)])
@@ -88,10 +149,3 @@ def statements(queries: Sequence[str]) -> Mapping[str, Statement]:
 
 def _decoded(data: bytes | None, decode: Any) -> Any:
     return None if data is None else decode(data)
-
-
-def _checked(results: Sequence[PGresult], pgconn: PGconn) -> PGresult:
-    result = results[-1]
-    if result.status not in _GOOD:
-        raise error_from_result(result, "utf-8")
-    return result
