@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-TIMES = 3
+TIMES = 5
 """After several hooks that came together, it waits for so many times as long as they took. One that comes alone does not wait."""
-MAX_SECONDS = 0.008
+MAX_SECONDS = 0.015
 
 
 def rest_after(hooks: int, seconds: float) -> float:

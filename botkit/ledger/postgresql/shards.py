@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from zlib import crc32
 
 from botkit.handoff.conversation import ConversationId
@@ -10,6 +11,7 @@ SHARDS = 64
 """They are shared out evenly, so there may be about a dozen processes before some have noticeably more to do."""
 
 
+@lru_cache(maxsize=1024)  # A hook asks for it several times.
 def shard_of(conversation_id: ConversationId) -> int:
     """The shard of a user. All channels of a user are in one."""
     name = f"{conversation_id.bot_id}\0{conversation_id.user_id}"
