@@ -272,6 +272,14 @@ def unreachable(url: str, error: psycopg.Error) -> LedgerUnusable:
     return LedgerUnusable(f"the store cannot be reached at {address(url)} ({why})", fix)
 
 
+def without_fsync() -> LedgerUnusable:
+    """Why nothing is acknowledged while the server does not wait for its disk."""
+    return LedgerUnusable(
+        "fsync is off on the server: a crash of its machine would lose acknowledged hooks",
+        "set fsync = on in postgresql.conf",
+    )
+
+
 def reason(error: psycopg.Error) -> str:
     """Why a statement or a connection failed, in one line. The server's details, which quote values, are left out."""
     text = (error.diag.message_primary or str(error)).strip().partition("\n")[0]

@@ -174,9 +174,14 @@ class Owner:
         """Whether no other process can own the shards by now."""
         return self._own.is_sure()
 
+    @property
+    def is_durable(self) -> bool:
+        """Whether what the server commits survives a crash of its machine."""
+        return self._own.waits_for_disk
+
     def healthy(self) -> bool:
-        """Whether commits succeed."""
-        return self._thread.is_alive() and self.working and self._commits.works
+        """Whether commits succeed, and are durable."""
+        return self._thread.is_alive() and self.working and self._commits.works and self.is_durable
 
     def leave_in_doubt(self, effects: Mapping[int, ConversationId] | None) -> None:
         """See `interface.Ledger.leave_in_doubt`."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from botkit.boottime import boottime
-from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection
+from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection, without_fsync
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.observability.events import get_logger
@@ -66,6 +66,8 @@ class Ownership:
         self._session_lives = False
         self._connected = 0.0
         self._warned = False
+        self.waits_for_disk = True
+        """Whether the server's commits are on its disk. An administrator can change that while it runs."""
 
     @property
     def ahead(self) -> float:
@@ -130,7 +132,8 @@ class Ownership:
         row = connection.execute(SQL["members"], given).fetchone()
         self._heard = began
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        members, held, restarted, stuck, server = row
+        members, held, restarted, stuck, server, fsync = row
+        self._note_fsync(fsync != "off")
         if boottime() - began < MEASURED_SECONDS:
             self.server_ahead = server - began
         if stuck:
@@ -198,6 +201,13 @@ class Ownership:
     def lost(self) -> None:
         """Others may have had everything for a while."""
         self.shards = frozenset()
+
+    def _note_fsync(self, waits: bool) -> None:
+        if self.waits_for_disk and not waits:
+            _log.critical("store_not_durable", reason=str(without_fsync()))
+        elif waits and not self.waits_for_disk:
+            _log.warning("store_durable_again", reason="fsync is on")
+        self.waits_for_disk = waits
 
     def _warn_of_newer(self, connection: Connection) -> None:
         """Log once that nobody of this version can own some shards."""

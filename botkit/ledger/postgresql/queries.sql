@@ -216,7 +216,7 @@ AND live_names.channel = gone.channel
 
 -- name: members
 -- How many processes there are that can read what this one writes, which shards have an owner, whether the server has just
--- started, and its time of day. It ends the sessions of processes that stand still in the middle of sending a statement or of
+-- started, its time of day, and whether it still waits for its disk. It ends the sessions of processes that stand still in the middle of sending a statement or of
 -- reading its answer.
 SELECT
     (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'botkit owner %%'
@@ -231,7 +231,7 @@ SELECT
         OR application_name IN ('botkit door', 'botkit notifier', 'botkit listener', 'botkit reader', 'botkit start')
      ) AND (state = 'active' AND wait_event_type = 'Client' OR wait_event = 'ClientWrite')
      AND state_change < clock_timestamp() - %(stuck)s * interval '1 second'),
-    :now
+    :now, current_setting('fsync')
 
 -- name: claim
 -- The inner query is a whole of its own (OFFSET 0), so that no lock is taken of a shard that is not wanted.

@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 
 from botkit.errors import LedgerUnusable
-from botkit.ledger.postgresql.database import Connection, connect, reason
+from botkit.ledger.postgresql.database import Connection, connect, reason, without_fsync
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, usable_from, version_of
 from botkit.ledger.postgresql.ownership import LOCK
 from botkit.ledger.postgresql.queries import SQL
@@ -200,10 +200,7 @@ def _faults(connection: Connection) -> Iterator[LedgerUnusable]:
 
 def _faults_of_durability(server: _Facts) -> Iterator[LedgerUnusable]:
     if server.fsync == "off":
-        yield LedgerUnusable(
-            "fsync is off on the server: a crash of its machine would lose acknowledged hooks",
-            "set fsync = on in postgresql.conf",
-        )
+        yield without_fsync()
     if server.synchronous_commit == "off":
         yield LedgerUnusable(
             "synchronous_commit is off: a crash of the server would lose acknowledged hooks",
