@@ -26,8 +26,13 @@ _log = get_logger("botkit.outputs")
 
 MAX_BYTES: Final = 1024 * 1024
 """Max bytes of one output that wait; as many may be on their way into the pipe."""
+GATHER_SECONDS: Final = 0.01
+"""How long the thread lets lines come together after it has written: waking it for each costs more than the line."""
 DRAIN_SECONDS: Final = 1.0
 """How long the end of the process waits for what is not written yet."""
+
+
+_sleep = time.sleep
 
 
 class Output(io.RawIOBase):
@@ -54,6 +59,7 @@ class Output(io.RawIOBase):
         self._full = False
         self._unsaid = 0
         self._writes = False
+        """Whether the thread writes, or lets lines come together: then it looks for more by itself."""
         self._flows = True
         self._forked = False
         # Reentrant: the interpreter may call a finalizer at any place, and that may log.
@@ -98,7 +104,8 @@ class Output(io.RawIOBase):
             elif line:
                 self._waiting.append(line)
                 self._bytes += len(line)
-                self._changed.notify_all()
+                if not self._writes:
+                    self._changed.notify_all()
         return len(line)
 
     def drain(self, seconds: float) -> bool:
@@ -133,6 +140,7 @@ class Output(io.RawIOBase):
                     self._flows = False
                     with self._changed:
                         self._count_dropped(chunk)
+            _sleep(GATHER_SECONDS)
 
     def _tell(self, count: int) -> None:
         """Log the size of a gap behind the lines that were taken."""

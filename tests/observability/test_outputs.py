@@ -8,10 +8,12 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
 
+from botkit.observability import outputs
 from botkit.observability.outputs import Output
 from botkit.testing.waiting import until
 from tests.pipes import Pipe
@@ -43,6 +45,36 @@ def test_lines_arrive_in_their_order(pipe: Pipe) -> None:
         output.write(f"{line}\n".encode())
     until(lambda: pipe.lines() == wanted, "for all lines")
     assert output.dropped == 0
+
+
+def test_lines_come_together_after_one_was_written(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They wake nobody, and are written at once."""
+    rests, goes_on = threading.Event(), threading.Event()
+    chunks: list[bytes] = []
+    write = Output._write
+
+    def rest(_: float) -> None:
+        rests.set()
+        assert goes_on.wait(30)
+
+    def recorded(output: Output, data: bytes) -> None:
+        chunks.append(data)
+        write(output, data)
+
+    monkeypatch.setattr(outputs, "_sleep", rest)
+    monkeypatch.setattr(Output, "_write", recorded)
+    output = Output(pipe.writer, "stderr")
+    output.write(b"first\n")
+    assert rests.wait(30)
+    woken: list[None] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(output._changed, "notify_all", lambda: woken.append(None))
+        output.write(b"second\n")
+        output.write(b"third\n")
+    assert woken == []
+    goes_on.set()
+    assert output.drain(30)
+    assert chunks == [b"first\n", b"second\nthird\n"]
 
 
 def test_nobody_waits_for_a_reader_and_what_has_no_room_is_counted(
