@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
 
 import psycopg
 import pytest
+from psycopg.abc import PQGen
+from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGconn
+from psycopg.waiting import Ready, Wait
 
-from botkit.ledger.postgresql import database
+from botkit.ledger.postgresql import database, prepared
 from botkit.ledger.postgresql.database import INPUTS_FAULT, LOST, Connection, connect
 from botkit.ledger.postgresql.hearing import Hearing
 from botkit.ledger.postgresql.prepared import statements
@@ -41,7 +49,7 @@ def _through(proxy: Proxy, postgresql: Server, **settings: int) -> Connection:
     return connect(url, "test", settings=dict(settings))
 
 
-@pytest.mark.parametrize("prepared", [True, False])
+@pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("values", [TELL, (SIZE, ([b"x" * MEGABYTE] * 64,))], ids=["small", "large"])
 def test_a_server_that_stops_answering_is_given_up(
     postgresql: Server,
@@ -49,12 +57,12 @@ def test_a_server_that_stops_answering_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
     values: tuple[str, tuple[object, ...]],
     *,
-    prepared: bool,
+    known: bool,
 ) -> None:
     """The connection stays open. A large statement is not even taken."""
     monkeypatch.setattr(database, "_GRACE_SECONDS", 0.0)
     connection = _through(proxy, postgresql, statement_timeout=300)
-    if prepared:
+    if known:
         connection.execute(values[0], ("news", "before") if values == TELL else ([b"before"],))
     proxy.timeout()
     with pytest.raises(psycopg.OperationalError, match="does not answer"):
@@ -93,10 +101,73 @@ def test_a_connection_that_is_lost_while_it_waits_is_noticed(
 
         losing = threading.Thread(target=lose)
         losing.start()
-        with pytest.raises(LOST):
+        with pytest.raises(LOST) as caught:
             connection.execute(WAITS, ([LOCK],))
         losing.join()
+        assert isinstance(caught.value, psycopg.errors.AdminShutdown) == (how == "ended by the server")
         assert connection.closed
+
+
+def test_a_wait_that_is_interrupted_leaves_no_answer_to_be_taken_for_another(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with connect(postgresql.url, "test") as connection:
+        connection.execute(SIZE, ([b"abc"],))
+        with monkeypatch.context() as patch:
+            patch.setattr(prepared, "_waited", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                connection.execute(SIZE, ([b"abc"],))
+        assert connection.closed
+
+
+def test_values_that_cannot_be_sent_leave_the_connection_open(postgresql: Server) -> None:
+    with connect(postgresql.url, "test") as connection:
+        with pytest.raises(INPUTS_FAULT):
+            connection.execute(TELL[0], ("news", "\ud83d"))
+        assert connection.execute(SIZE, ([b"abc"],)).fetchone() == (3,)
+
+
+class _Decrypted:
+    """libpq with an answer that it has decrypted, and not read yet: its socket shows nothing."""
+
+    def __init__(self, file: int) -> None:
+        self.socket = file
+        self._busy = True
+        self._results = [SimpleNamespace(status=ExecStatus.TUPLES_OK), None]
+
+    def flush(self) -> int:
+        return 0
+
+    def is_busy(self) -> bool:
+        return self._busy
+
+    def consume_input(self) -> None:
+        self._busy = False
+
+    def get_result(self) -> Any:
+        return self._results.pop(0)
+
+
+def test_an_answer_that_is_decrypted_already_is_read_at_once() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        far_side = prepared.Server(cast(PGconn, _Decrypted(one.fileno())))
+        assert far_side.answer(time.monotonic() + 10.0).status == ExecStatus.TUPLES_OK
+
+
+def test_the_driver_also_asks_for_what_is_decrypted_already() -> None:
+    def reads() -> PQGen[str]:
+        ready = yield Wait.R
+        return "read" if ready & Ready.R else "nothing to read"
+
+    waiting = database._within(reads(), 60.0)
+    assert next(waiting) == Wait.R
+    with pytest.raises(StopIteration) as ended:
+        waiting.send(Ready.NONE)
+    assert ended.value.value == "read"
 
 
 def test_a_notification_that_comes_with_the_answer_is_heard(postgresql: Server) -> None:

@@ -13,8 +13,9 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.generators import send
-from psycopg.pq import Conninfo
+from psycopg.pq import Conninfo, TransactionStatus
 from psycopg.pq.abc import PGconn
+from psycopg.waiting import Wait
 
 from botkit.errors import LedgerUnusable
 from botkit.ledger.postgresql.prepared import NoAnswer, Server, Statement, statements
@@ -202,8 +203,9 @@ class _Connection(psycopg.Connection[tuple[Any, ...]]):
         with self.lock:
             try:
                 answer = statement.executed(self._server, values, until=until)
-            except NoAnswer:
-                self.close()
+            except BaseException:
+                if self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                    self.close()  # The answer is still to come, and would be taken for that to the next statement.
                 raise
         return cast(psycopg.Cursor[tuple[Any, ...]], answer)
 
@@ -224,7 +226,8 @@ def _within(gen: PQGen[T], seconds: float) -> PQGen[T]:
             ready = yield wanted
             if not ready and time.monotonic() >= deadline:
                 raise NoAnswer("the server does not answer")
-            wanted = gen.send(ready)
+            # Also if nothing shows: libpq may have decrypted it already (see `prepared`).
+            wanted = gen.send(ready or wanted & Wait.R)
     except StopIteration as ended:
         return cast(T, ended.value)
 
