@@ -313,6 +313,15 @@ def test_a_pooler_that_drops_the_limits_of_a_session_is_refused(
         PostgresLedger(database, decide).start(lambda _: None)
 
 
+def test_a_pooler_that_mixes_sessions_is_named(database: str) -> None:
+    """Its session has the statements of another client, which PgBouncer 1.18 forwards."""
+    with connect(database, "start", settings=START) as connection:
+        for number in range(3):
+            connection.execute(f"PREPARE _pg3_{number} AS SELECT {number}", prepare=False)
+        with pytest.raises(LedgerUnusable, match=r"pooler in transaction mode.*store\.direct_url"):
+            examine(connection)
+
+
 def test_nothing_of_a_session_is_used_through_a_pooler(database: str) -> None:
     with connect(database, "test", settings={"statement_timeout": 7}, pooled=True) as connection:
         for _ in range(3):

@@ -60,6 +60,11 @@ def examine(connection: Connection) -> None:
     """
     try:
         wrong = next(_faults(connection), None)
+    except (psycopg.errors.DuplicatePreparedStatement, psycopg.errors.InvalidSqlStatementName) as error:
+        raise LedgerUnusable(
+            "statements of one connection reach several sessions: a pooler in transaction mode is in between",
+            _NO_POOLER,
+        ) from error
     except psycopg.Error as error:
         raise LedgerUnusable(
             f"the server's settings cannot be read ({reason(error)})",
