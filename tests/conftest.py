@@ -12,6 +12,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +71,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the files that take longest first. The order within a file stays."""
     here = Path(__file__).parent
 
-    def place(item: pytest.Item) -> int:
-        path = item.path.relative_to(here).with_suffix("").as_posix()
+    @cache
+    def place(file: Path) -> int:
+        path = file.relative_to(here).with_suffix("").as_posix()
         return next(
             (n for n, first in enumerate(_LONGEST_FIRST) if f"{path}/".startswith(f"{first}/")),
             len(_LONGEST_FIRST),
         )
 
-    items.sort(key=place)
+    items.sort(key=lambda item: place(item.path))
 
 
 def pytest_collection_finish() -> None:

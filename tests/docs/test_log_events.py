@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,34 +45,41 @@ def _logged(path: Path) -> Iterator[tuple[str, ast.expr]]:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node.args[0]
 
 
-CALLS = [
-    call
-    for path in sorted((ROOT / "botkit").rglob("*.py"))
-    if path.name != "events.py"  # the logger itself
-    for call in _logged(path)
-]
-EVENTS = {
-    event.value for _, event in CALLS if isinstance(event, ast.Constant) and isinstance(event.value, str)
-}
+@cache  # and not while modules are imported, which every runner of the suite does
+def _calls() -> list[tuple[str, ast.expr]]:
+    return [
+        call
+        for path in sorted((ROOT / "botkit").rglob("*.py"))
+        if path.name != "events.py"  # the logger itself
+        for call in _logged(path)
+    ]
+
+
+def _events() -> set[str]:
+    return {
+        event.value
+        for _, event in _calls()
+        if isinstance(event, ast.Constant) and isinstance(event.value, str)
+    }
 
 
 def test_an_event_is_a_name_and_not_a_sentence() -> None:
     sentences = {
         f"{place}: {event.value!r}"
-        for place, event in CALLS
+        for place, event in _calls()
         if isinstance(event, ast.Constant) and not NAME.fullmatch(str(event.value))
     }
-    assert len(CALLS) > 40
+    assert len(_calls()) > 40
     assert not sentences
 
 
 def test_every_event_is_explained() -> None:
-    assert not EVENTS - EXPLAINED
+    assert not _events() - EXPLAINED
 
 
 def test_every_explained_event_is_logged_somewhere() -> None:
     sources = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "botkit").rglob("*.py"))
-    assert not {event for event in EXPLAINED - EVENTS if f'"{event}"' not in sources}
+    assert not {event for event in EXPLAINED - _events() if f'"{event}"' not in sources}
 
 
 def test_only_botkits_own_logger_is_used() -> None:
