@@ -216,8 +216,8 @@ AND live_names.channel = gone.channel
 
 -- name: members
 -- How many processes there are that can read what this one writes, which shards have an owner, whether the server has just
--- started, its time of day, and whether it still waits for its disk. It ends the sessions of processes that stand still in the middle of sending a statement or of
--- reading its answer.
+-- started, its time of day, and whether it waits for its disk. It ends the sessions of processes that stand still in the middle of
+-- sending a statement or of reading its answer.
 SELECT
     (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'botkit owner %%'
      AND coalesce(substring(application_name FROM ' format (\d{1,4})$')::int, 1) >= %(format)s),
