@@ -41,6 +41,7 @@ _LONGEST_FIRST = (
     "hostile",
     "scenarios/test_demo_check",
     "faults",
+    "ledger/test_ledger",
     "properties",
     "benchmarks",
     "examples",
