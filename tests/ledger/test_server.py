@@ -7,7 +7,6 @@ from typing import cast
 
 import psycopg
 import pytest
-from structlog.testing import capture_logs
 
 from botkit.errors import LedgerError, LedgerUnusable
 from botkit.ledger.postgresql import server
@@ -263,39 +262,6 @@ def test_a_second_service_in_another_schema_of_the_database_is_refused(
             here.close()
             second.close()
             admin.execute("DROP SCHEMA apart CASCADE")
-
-
-def test_of_two_services_that_begin_at_once_in_two_schemas_one_owns_nothing(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """When they looked at the start, neither was there yet."""
-    monkeypatch.setattr(server, "examine_neighbours", lambda _: None)
-    here, second = PostgresLedger(database, decide), PostgresLedger(database, decide)
-    there = PostgresLedger(f"{database}?options=-c%20search_path%3Dapart", decide)
-    with connect(database, "test") as admin, capture_logs() as lines:
-        admin.execute("CREATE SCHEMA apart")
-        try:
-            here.start(lambda _: None)
-            until(here.healthy, "for the first one")
-            there.start(lambda _: None)
-            second.start(lambda _: None)
-            until(
-                lambda: len(second._owner.shards) == SHARDS // 2, "for the half of a service beside the first"
-            )
-            until(
-                lambda: any(line["event"] == "store_lost" for line in lines),
-                "for the other one to be refused",
-            )
-            assert not there.healthy()
-            here.close()
-            second.close()
-            until(there.healthy, "for the other one to go on alone")
-        finally:
-            for one in (here, second, there):
-                one.close()
-            admin.execute("DROP SCHEMA apart CASCADE")
-    (reason,) = [line["reason"] for line in lines if line["event"] == "store_lost"]
-    assert "tables of another schema" in reason
 
 
 def test_a_pooler_that_drops_the_limits_of_a_session_is_refused(

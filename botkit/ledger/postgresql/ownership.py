@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from botkit.boottime import boottime
-from botkit.errors import LedgerUnusable
 from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection, without_fsync
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import SHARDS
@@ -43,31 +42,11 @@ _ATTEMPTED = "attempted "
 """The beginning of the names of notes about shards."""
 LOCK = 0x426F744B
 """The class of the advisory locks: "BotK"."""
-_TABLES_LOCK = LOCK + 1
-"""The class of the locks that tell whose tables the owners on a database use. The sessions of all that use the same share one."""
 
 
 def session_of(member: str) -> str:
     """The name of a member's session. It tells the others in which format the member writes, unless that is the first one."""
     return f"owner {member}" if FORMAT == 1 else f"owner {member} format {FORMAT}"
-
-
-def with_neighbours() -> LedgerUnusable:
-    """Why nothing is owned on a database on which others use tables of another schema."""
-    return LedgerUnusable(
-        "another BotKit uses the tables of another schema in this database: each would disturb the other",
-        "give each BotKit a database of its own",
-    )
-
-
-def _keep_neighbours_out(connection: Connection) -> None:
-    """Of two services that have begun at the same moment, and have not seen each other at the start, one is kept out."""
-    given = {"lock": _TABLES_LOCK}
-    with connection.transaction():
-        connection.execute(SQL["one_at_a_time"], given)
-        if connection.execute(SQL["neighbours"], given).fetchone() != (0,):
-            raise with_neighbours()
-        connection.execute(SQL["keep_neighbours_out"], given)
 
 
 class Ownership:
@@ -104,11 +83,7 @@ class Ownership:
 
         Returns:
             The shards that are gone: in doubt, or owned by another process, now or meanwhile.
-
-        Raises:
-            LedgerUnusable: owners on this database use tables of another schema.
         """
-        _keep_neighbours_out(connection)
         self._connected = boottime()
         wanted, had = sorted(self.shards - in_doubt), self.shards
         if wanted:

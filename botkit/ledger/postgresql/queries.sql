@@ -233,20 +233,6 @@ SELECT
      AND state_change < clock_timestamp() - %(stuck)s * interval '1 second'),
     :now, current_setting('fsync')
 
--- name: one_at_a_time
--- Until the end of the transaction: see `neighbours`.
-SELECT pg_advisory_xact_lock(%(lock)s, 0)
-
--- name: neighbours
--- How many sessions on this database belong to owners whose tables are in another schema.
-SELECT count(*) FROM pg_locks
-WHERE locktype = 'advisory' AND classid = %(lock)s AND granted
-AND objid NOT IN (0, (hashtext(to_regclass('inputs')::oid::text) | 1)::oid)
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-
--- name: keep_neighbours_out
-SELECT pg_advisory_lock_shared(%(lock)s, hashtext(to_regclass('inputs')::oid::text) | 1)
-
 -- name: claim
 -- The inner query is a whole of its own (OFFSET 0), so that no lock is taken of a shard that is not wanted.
 SELECT shard FROM (

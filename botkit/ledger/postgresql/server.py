@@ -12,7 +12,7 @@ import psycopg
 from botkit.errors import LedgerUnusable
 from botkit.ledger.postgresql.database import Connection, connect, reason, without_fsync
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, usable_from, version_of
-from botkit.ledger.postgresql.ownership import LOCK, with_neighbours
+from botkit.ledger.postgresql.ownership import LOCK
 from botkit.ledger.postgresql.queries import SQL
 
 OLDEST = 14
@@ -126,7 +126,10 @@ def examine_neighbours(connection: Connection) -> None:
     deadline = time.monotonic() + BEGIN_SECONDS
     while connection.execute(SQL["owners_elsewhere"], {"lock": LOCK}).fetchone() != (0,):
         if time.monotonic() > deadline:
-            raise with_neighbours()
+            raise LedgerUnusable(
+                "another BotKit uses the tables of another schema in this database: each would disturb the other",
+                "give each BotKit a database of its own",
+            )
         time.sleep(_LOOK_SECONDS)
 
 
