@@ -18,8 +18,9 @@ from benchmarks.conversations import (
     run_on_postgresql,
     run_service,
 )
-from benchmarks.handlers import TurnPlan, compare
+from benchmarks.handlers import compare
 from benchmarks.load import CONNECTIONS
+from benchmarks.turns import TurnPlan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

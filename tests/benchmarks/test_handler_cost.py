@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.handlers import Turn, compared
+from benchmarks.handlers import compared
 from benchmarks.rows import Row, rows
+from benchmarks.turns import Turn
 
 
 def cost_row(pairs: list[tuple[Turn, Turn]]) -> Row:
