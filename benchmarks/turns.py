@@ -51,18 +51,15 @@ class Turn:
 def alternate(plan: TurnPlan, base: Serving, other: Serving) -> Sequence[tuple[Turn, Turn]]:
     """Measure two services. Returns pairs of neighbours: a turn of `base`, and one of `other`."""
     with ExitStack() as stack:
-        # A loader of its own for each: the request ids of both grow without a gap.
-        served = [
-            (stack.enter_context(pinned(LOAD_CORE, "benchmarks.load")), *stack.enter_context(one))
-            for one in (base, other)
-        ]
-        for loader, process, port in served:
-            loader.line()
+        loader = stack.enter_context(pinned(LOAD_CORE, "benchmarks.load"))
+        loader.line()
+        served = [stack.enter_context(one) for one in (base, other)]
+        for process, port in served:
             _turn(loader, process, port, _FIRST_SECONDS)
         pairs = []
         for number in range(plan.pairs):
             in_order = served if number % 2 == 0 else served[::-1]
-            pair = [_turn(*one, plan.seconds) for one in in_order]
+            pair = [_turn(loader, process, port, plan.seconds) for process, port in in_order]
             pairs.append((pair[0], pair[1]) if in_order is served else (pair[1], pair[0]))
     return pairs
 

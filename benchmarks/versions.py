@@ -17,13 +17,13 @@ from benchmarks.database import new_database
 from benchmarks.processes import configure, service
 from benchmarks.turns import Turn, TurnPlan, alternate, quartiles
 
-_MEASURES = ("per_second", "cpu_us", "p50_ms", "p99_ms")
-_LABELS = {
+_MEASURES = {
     "per_second": "hooks relayed per second",
     "cpu_us": "processor time per hook",
     "p50_ms": "acknowledgement p50",
     "p99_ms": "acknowledgement p99",
 }
+"""The measures of a turn, each with its label."""
 
 
 def ratios(pairs: Sequence[tuple[Turn, Turn]]) -> Mapping[str, Mapping[str, float]]:
@@ -68,7 +68,7 @@ def main(against: Path | None, postgresql: str | None, pairs: int, seconds: floa
     found = run(TurnPlan(pairs=pairs, seconds=seconds), against=against, postgresql=postgresql)
     for measure, one in found.items():
         print(
-            f"{_LABELS[measure]:26} {one['median']:5.3f} x   (half between {one['first']:5.3f} and {one['third']:5.3f})"
+            f"{_MEASURES[measure]:26} {one['median']:5.3f} x   (half between {one['first']:5.3f} and {one['third']:5.3f})"
         )
 
 

@@ -158,6 +158,29 @@ def test_an_answer_that_is_decrypted_already_is_read_at_once() -> None:
         assert far_side.answer(time.monotonic() + 10.0).status == ExecStatus.TUPLES_OK
 
 
+class _Lost(_Decrypted):
+    """libpq whose connection is lost after the result of a statement, and before the word that it is committed."""
+
+    _asked = False
+
+    def get_result(self) -> Any:
+        self._busy = True
+        return self._results[0]
+
+    def consume_input(self) -> None:
+        if self._asked:
+            raise psycopg.OperationalError("server closed the connection unexpectedly")
+        self._busy, self._asked = False, True
+
+
+def test_a_result_without_its_commit_is_no_answer() -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        far_side = prepared.Server(cast(PGconn, _Lost(one.fileno())))
+        with pytest.raises(psycopg.OperationalError, match="closed the connection"):
+            far_side.answer(time.monotonic() + 10.0)
+
+
 def test_the_driver_also_asks_for_what_is_decrypted_already() -> None:
     def reads() -> PQGen[str]:
         ready = yield Wait.R

@@ -59,29 +59,31 @@ class Server:
         """
         pgconn, result = self.pgconn, None
         while pgconn.flush():
-            # It may be waiting itself until what it says is read.
+            # The server may take no more of this before its own output is read.
             if _waited(self._either, until) != select.POLLOUT:
                 pgconn.consume_input()
         while True:
-            try:
-                while pgconn.is_busy():
-                    _waited(self._answers, until)
+            while pgconn.is_busy():
+                _waited(self._answers, until)
+                try:
                     pgconn.consume_input()
-            except NoAnswer:
-                raise
-            except OperationalError:
-                if result is None or result.status in _GOOD:
-                    raise
-                break  # It has said why it ends the session.
+                except OperationalError:
+                    if result is not None:
+                        _checked(result)  # It may have said why it ends the session.
+                    raise  # It commits after a good result: that is in doubt.
             one = pgconn.get_result()
             if one is None:
                 break
             result = one
         if result is None:
             raise OperationalError("the server has not answered the statement")
-        if result.status not in _GOOD:
-            raise error_from_result(result, "utf-8")
-        return result
+        return _checked(result)
+
+
+def _checked(result: PGresult) -> PGresult:
+    if result.status not in _GOOD:
+        raise error_from_result(result, "utf-8")
+    return result
 
 
 def _waited(poll: select.poll, until: float) -> int:
