@@ -18,6 +18,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+import structlog
 
 from botkit.testing import waiting
 from tests.postgresql import Server
@@ -88,6 +89,13 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Each test finds structlog unconfigured: `capture_logs` leaves it configured, and events would then bypass `caplog`."""
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 def _keep_temporary_files_in_memory() -> None:

@@ -22,7 +22,6 @@ def stream() -> Iterator[io.StringIO]:
     root.setLevel(level)
     logging.getLogger("botkit").setLevel(logging.NOTSET)
     logging.captureWarnings(False)
-    structlog.reset_defaults()
 
 
 def test_lines_are_json_for_machines(stream: io.StringIO) -> None:
@@ -78,7 +77,6 @@ def test_an_event_is_one_line_of_fields(stream: io.StringIO) -> None:
 def test_without_structlog_the_application_decides_how_an_event_looks(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    structlog.reset_defaults()
     # Older versions of structlog leave a class of loggers behind that knows no stack levels.
     monkeypatch.setattr(logging.Logger.manager, "loggerClass", logging.Logger)
     with caplog.at_level(logging.INFO, logger="botkit.plain"):
