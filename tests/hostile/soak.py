@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import random
 import resource
+import shutil
 import statistics
 import sys
 import tempfile
@@ -49,21 +50,29 @@ class Sample:
 
 
 async def main() -> int:
-    """Run what the command line asks for. Returns the exit code."""
+    """Run what the command line asks for. Returns the exit code. What failed leaves its folder behind, with the logs."""
     chosen = _arguments()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    with tempfile.TemporaryDirectory(prefix="botkit-soak-") as folder:
+    folder = Path(tempfile.mkdtemp(prefix="botkit-soak-"))
+    code = 1
+    try:
         async with open_house(
             chosen.store,
-            Path(folder),
+            folder,
             conversations=chosen.conversations * 3 // 2,  # two users of three are with an agent
             per_second=chosen.per_second,
             chance=random.Random(chosen.seed),
         ) as house:
             samples, ended = await _soak(house, chosen.minutes * 60.0)
             await house.crowd.until_quiet(_WAIT_SECONDS)
-            return _judge(house, samples, ended, int(await house.possible_duplicates()))
+            code = _judge(house, samples, ended, int(await house.possible_duplicates()))
+    finally:
+        if code:
+            print(f"logs and store: {folder}")
+        else:
+            shutil.rmtree(folder)
+    return code
 
 
 async def _soak(house: House, seconds: float) -> tuple[Sequence[Sample], int]:
