@@ -14,7 +14,7 @@ PARALLEL = -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-lowest cluster faults soak search fuzz bench bench-smoke check audit sbom docs tables format lock clean
+.PHONY: help demo test test-slow test-lowest cluster faults soak search fuzz bench bench-smoke check audit sbom docs tables format lock clean
 help:              ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -42,11 +42,14 @@ $(LOWEST)/.ready: requirements.lock requirements-dev.lock pyproject.toml scripts
 demo: $(RUN)       ## both emulated clouds, BotKit between them and the demo page
 	@$(BIN)/botkit demo
 
-test: $(DEVELOP)   ## the test suite, without what `make cluster` runs
-	@$(BIN)/python -m pytest $(PARALLEL) -m "not cluster"
+test: $(DEVELOP)   ## the test suite, without what `make test-slow` and `make cluster` run
+	@$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow"
+
+test-slow: $(DEVELOP) ## more of its kinds: both doors and both stores where `make test` takes one, and the types of what users write
+	@$(BIN)/python -m pytest $(PARALLEL) -m slow
 
 test-lowest: $(LOWEST)/.ready ## the same with the lowest allowed dependencies (types and imports are checked by `make test` alone)
-	@$(LOWEST)/bin/python -m pytest $(PARALLEL) -m "not cluster" --ignore tests/typing --ignore tests/test_imports.py
+	@$(LOWEST)/bin/python -m pytest $(PARALLEL) -m "not cluster and not slow" --ignore tests/typing --ignore tests/test_imports.py
 
 cluster: $(DEVELOP) ## what takes long with several processes on one PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster

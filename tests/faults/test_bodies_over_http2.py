@@ -25,7 +25,7 @@ from tests.hooks.hook_payloads import BOT_ID, token
 
 ROOT = Path(__file__).resolve().parents[2]
 PATH = f"/botkit/sdk/bots/{BOT_ID}/on_user_message"
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 class Stalling:

@@ -10,7 +10,7 @@ from tests.faults.crash_script import MOMENTS, judge, play
 from tests.faults.crash_stage import CrashDoor, Lives
 
 
-@pytest.fixture(scope="module", params=["wsgi", "asgi"])
+@pytest.fixture(scope="module", params=[pytest.param("wsgi", marks=pytest.mark.slow), "asgi"])
 def door(request: pytest.FixtureRequest) -> CrashDoor:
     """Where the platform's hooks come in: with a relay in its own thread, or on the loop that answers hooks."""
     door: CrashDoor = request.param
@@ -60,6 +60,7 @@ def test_a_crash_at_any_point_loses_nothing_and_keeps_the_order(
         crash(door, tmp_path / f"{fatal}.db", points, fatal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("second", [1, 2, 3, 5])
 def test_a_crash_while_recovering_from_a_crash_does_not_either(
     door: CrashDoor, points: list[str], tmp_path: Path, second: int

@@ -53,6 +53,7 @@ def all_are_heard(talks: list[Talk], before: list[int]) -> bool:
     return all(len(talk.arrived()) > number for talk, number in zip(talks, before, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("receive", "kills"), [("stream", 3), ("poll", 2)])
 def test_nothing_is_lost_repeated_or_reordered_while_the_service_is_killed_again_and_again(
     stage: Stage, service: Callable[..., Process], receive: str, kills: int

@@ -141,7 +141,7 @@ class House:
 Open = Callable[..., House]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def house(request: pytest.FixtureRequest, stage: Stage, postgresql: Server, tmp_path: Path) -> Iterator[Open]:
     """Opens a service in which some users talk to agents: `house(timeout="1s")`."""
     with _house(stage, postgresql.empty() if request.param == "postgresql" else "", tmp_path) as opens:

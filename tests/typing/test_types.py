@@ -17,6 +17,7 @@ import pytest
 from tests.handlers.documented import python_blocks
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.timeout(300)  # Without a cache of an earlier run, the libraries are looked through as well.
