@@ -64,9 +64,10 @@ class WentOutside(RuntimeError):
 
 
 def pytest_configure() -> None:
-    """A shell makes background processes ignore Ctrl-C. Programs that tests start must not inherit that."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """A shell makes background processes ignore Ctrl-C, and nohup hang-ups. Programs that tests start must not inherit that."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, usual)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
