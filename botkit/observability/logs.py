@@ -8,6 +8,7 @@ from typing import TextIO
 
 import structlog
 
+from botkit.observability import outputs
 from botkit.observability.tracebacks import where
 
 _NOISY_LOGGERS = ("apscheduler", "aiohttp.access")
@@ -53,7 +54,7 @@ def set_up_logging(*, json: bool, stream: TextIO | None = None, level: str = "in
             colors=target.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
     )
-    handler = logging.StreamHandler(target)
+    handler = Lines(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -72,6 +73,15 @@ def set_up_logging(*, json: bool, stream: TextIO | None = None, level: str = "in
     logging.getLogger("botkit").setLevel(number)
     for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class Lines(logging.StreamHandler[TextIO]):
+    """Writes lines; errors wait for no others."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        if record.levelno >= logging.ERROR:
+            outputs.hurry()
 
 
 def _place_instead_of_traceback(

@@ -32,9 +32,6 @@ DRAIN_SECONDS: Final = 1.0
 """How long the end of the process waits for what is not written yet."""
 
 
-_sleep = time.sleep
-
-
 class Output(io.RawIOBase):
     """A file descriptor as a raw stream whose `write` never blocks. Thread-safe.
 
@@ -61,6 +58,8 @@ class Output(io.RawIOBase):
         self._writes = False
         """Whether the thread writes, or lets lines come together: then it looks for more by itself."""
         self._flows = True
+        self._hurries = self._ends = False
+        """Whether the next lines wait for no others, or none does any more."""
         self._forked = False
         # Reentrant: the interpreter may call a finalizer at any place, and that may log.
         self._changed = Condition()
@@ -108,12 +107,20 @@ class Output(io.RawIOBase):
                     self._changed.notify_all()
         return len(line)
 
+    def hurry(self, *, ends: bool = False) -> None:
+        """Let what waits be written at once; and all that comes later too, if the process ends."""
+        if self._forked:
+            return
+        with self._changed:
+            self._hurries, self._ends = True, self._ends or ends
+            self._changed.notify_all()
+
     def drain(self, seconds: float) -> bool:
         """Wait until all is written, at most this long. Returns whether it is."""
         if self._forked:
             return True
+        self.hurry()
         with self._changed:
-            self._changed.notify_all()
             return self._changed.wait_for(lambda: not self._writes and not self._has_work(), seconds)
 
     def _has_work(self) -> bool:
@@ -125,7 +132,7 @@ class Output(io.RawIOBase):
                 self._writes = False
                 self._changed.notify_all()
                 self._changed.wait_for(self._has_work)
-                self._writes = True
+                self._writes, self._hurries = True, False
                 lines = self._notices + self._waiting
                 self._notices, self._waiting, self._bytes, self._full = [], [], 0, False
                 unsaid = self._unsaid if self._flows else 0
@@ -140,7 +147,11 @@ class Output(io.RawIOBase):
                     self._flows = False
                     with self._changed:
                         self._count_dropped(chunk)
-            _sleep(GATHER_SECONDS)
+            self._let_lines_come()
+
+    def _let_lines_come(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._hurries or self._ends, GATHER_SECONDS)
 
     def _tell(self, count: int) -> None:
         """Log the size of a gap behind the lines that were taken."""
@@ -210,6 +221,12 @@ def replace_outputs() -> None:
     atexit.register(_drain)
 
 
+def hurry() -> None:
+    """Let what was written to the replaced outputs not wait for more: the process may be about to die of what it tells."""
+    for output in _outputs:
+        output.hurry()
+
+
 def lines_dropped() -> int:
     """The number of lines that this process has dropped; 0 if its outputs are not replaced."""
     return sum(output.dropped for output in _outputs)
@@ -227,4 +244,5 @@ def _drain() -> None:
     for stream in _streams:
         stream.flush()
     for output in _outputs:
+        output.hurry(ends=True)
         output.drain(max(0.0, until - time.monotonic()))

@@ -71,7 +71,7 @@ def test_settings_of_the_session_that_would_lose_hooks_are_refused(database: str
     ("column", "value", "what"),
     [
         ("current_setting('server_version_num')::int", "130022", "BotKit needs 14 or newer"),
-        ("current_setting('fsync')", "'off'", "fsync is off"),
+        ("current_setting('fsync')::boolean", "false", "fsync is off"),
         ("pg_is_in_recovery()", "true", "is a standby"),
         ("current_setting('server_encoding')", "'SQL_ASCII'", "has the encoding SQL_ASCII"),
     ],

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from botkit.observability import outputs
+from botkit.observability.logs import Lines
 from botkit.observability.outputs import Output
 from botkit.testing.waiting import until
 from tests.pipes import Pipe
@@ -53,7 +54,7 @@ def test_lines_come_together_after_one_was_written(pipe: Pipe, monkeypatch: pyte
     chunks: list[bytes] = []
     write = Output._write
 
-    def rest(_: float) -> None:
+    def rest(_: Output) -> None:
         rests.set()
         assert goes_on.wait(30)
 
@@ -61,7 +62,7 @@ def test_lines_come_together_after_one_was_written(pipe: Pipe, monkeypatch: pyte
         chunks.append(data)
         write(output, data)
 
-    monkeypatch.setattr(outputs, "_sleep", rest)
+    monkeypatch.setattr(Output, "_let_lines_come", rest)
     monkeypatch.setattr(Output, "_write", recorded)
     output = Output(pipe.writer, "stderr")
     output.write(b"first\n")
@@ -75,6 +76,34 @@ def test_lines_come_together_after_one_was_written(pipe: Pipe, monkeypatch: pyte
     goes_on.set()
     assert output.drain(30)
     assert chunks == [b"first\n", b"second\nthird\n"]
+
+
+@pytest.fixture
+def patient(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> Output:
+    """The only replaced output; it has written a line, and lets others come together for an hour."""
+    monkeypatch.setattr(outputs, "GATHER_SECONDS", 3_600.0)
+    output = Output(pipe.writer, "stderr")
+    monkeypatch.setattr(outputs, "_outputs", [output])
+    output.write(b"first\n")
+    until(lambda: pipe.lines() == ["first"], "for the first line")
+    return output
+
+
+@pytest.mark.parametrize("level", ["error", "critical"])
+def test_an_error_waits_for_no_other_line(patient: Output, pipe: Pipe, level: str) -> None:
+    """The process may die of it."""
+    lines = Lines(io.TextIOWrapper(patient, line_buffering=True))
+    for name, text in (("warning", "second"), (level, "third")):
+        number = getattr(logging, name.upper())
+        lines.handle(logging.LogRecord("botkit", number, __file__, 1, text, None, None))
+    until(lambda: pipe.lines() == ["first", "second", "third"], "for the error")
+
+
+def test_lines_that_do_not_tell_of_errors_wait_for_others(patient: Output, pipe: Pipe) -> None:
+    lines = Lines(io.TextIOWrapper(patient, line_buffering=True))
+    lines.handle(logging.LogRecord("botkit", logging.WARNING, __file__, 1, "second", None, None))
+    assert patient.waiting == len("second\n")
+    assert pipe.lines() == ["first"]
 
 
 def test_nobody_waits_for_a_reader_and_what_has_no_room_is_counted(
@@ -208,10 +237,10 @@ def test_a_forked_child_writes_by_itself(pipe: Pipe) -> None:
     assert pipe.lines() == ["from the child"]
 
 
-def _ended(program: str, *, shell: str = 'exec "$@"') -> subprocess.CompletedProcess[str]:
-    """A process that has run this program with its outputs replaced."""
+def _ended(program: str, *, shell: str = 'exec "$@"', before: str = "") -> subprocess.CompletedProcess[str]:
+    """A process that has run this program with its outputs replaced, and another one before that."""
     begin = "import sys\nfrom botkit.observability.outputs import replace_outputs\nreplace_outputs()\n"
-    command = ["sh", "-c", shell, "sh", sys.executable, "-c", begin + program]
+    command = ["sh", "-c", shell, "sh", sys.executable, "-c", before + begin + program]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -220,6 +249,13 @@ def test_all_that_a_process_says_before_it_ends_is_seen() -> None:
     assert done.returncode == 1
     assert done.stdout == "said\nwithout an end"
     assert done.stderr.endswith("ValueError: why\n")
+
+
+def test_what_is_said_after_the_outputs_were_drained_is_seen_too() -> None:
+    """By what was to be called at the end before they were replaced."""
+    last = "for number in range(3): print(number); time.sleep(0.001)"
+    begin = f"import atexit, time\n@atexit.register\ndef last():\n    {last}\n"
+    assert _ended("print('said')", before=begin).stdout.split() == ["said", "0", "1", "2"]
 
 
 def test_both_outputs_keep_their_order_where_they_are_one() -> None:

@@ -275,12 +275,14 @@ def unreachable(url: str, error: psycopg.Error) -> LedgerUnusable:
     return LedgerUnusable(f"the store cannot be reached at {address(url)} ({why})", fix)
 
 
-def without_fsync() -> LedgerUnusable:
-    """Why nothing is acknowledged while the server does not wait for its disk."""
-    return LedgerUnusable(
-        "fsync is off on the server: a crash of its machine would lose acknowledged hooks",
-        "set fsync = on in postgresql.conf",
-    )
+class FsyncIsOff(LedgerUnusable):
+    """Nothing is acknowledged while the server does not wait for its disk."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "fsync is off on the server: a crash of its machine would lose acknowledged hooks",
+            "set fsync = on in postgresql.conf, then run sync on the server's machine: its disk may lack what came meanwhile",
+        )
 
 
 def reason(error: psycopg.Error) -> str:

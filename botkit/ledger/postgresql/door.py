@@ -23,10 +23,17 @@ from botkit.http.lenient_json import encoded
 from botkit.ledger.batch import committed_with, ends_all, is_flagged, is_retried, original_of, unique_key
 from botkit.ledger.interface import Committed, Input
 from botkit.ledger.memory import PLATFORM_USER
-from botkit.ledger.postgresql.database import GENERIC_PLANS, INPUTS_FAULT, LOST, Connection, connect
+from botkit.ledger.postgresql.database import (
+    GENERIC_PLANS,
+    INPUTS_FAULT,
+    LOST,
+    Connection,
+    FsyncIsOff,
+    connect,
+)
 from botkit.ledger.postgresql.ended import has_ended
 from botkit.ledger.postgresql.queries import SQL
-from botkit.ledger.postgresql.server import examine_durability
+from botkit.ledger.postgresql.server import commit_nothing, examine_durability
 from botkit.ledger.postgresql.shards import shard_of
 from botkit.ledger.receipts import Receipt
 from botkit.ledger.rows import input_to_bytes
@@ -45,6 +52,7 @@ MAX_QUEUED = 20_000
 GIVE_UP_SECONDS = 8.0
 """Max time for which a batch is tried again. The hook's answer waits for ten seconds."""
 _RETRY_SECONDS = 0.1
+_PROBE_SECONDS = 1.0
 _BETWEEN_NAMES = "\x1e"
 
 Taken = Callable[[Mapping[int, tuple[int, Input]]], None]
@@ -124,13 +132,30 @@ class Door:
     def _run(self) -> None:
         try:
             while not self._closed or (self.working and len(self._waiting)):
-                queued = self._waiting.take(MAX_IN_BATCH, 0.0 if self._closed else -1)
+                queued = self._waiting.take(MAX_IN_BATCH, self._patience())
                 if queued:
                     self._take([one for one in queued if one[1].begins()])
+                elif not self.working and not self._closed:
+                    self._probe()
         finally:
             self._waiting.close()
             self._waiting.drop_all(_refuse)
             self._disconnect()
+
+    def _patience(self) -> float:
+        """How long the thread waits for something to do (-1: no limit). While nothing can be committed, it looks for itself."""
+        if self._closed:
+            return 0.0
+        return -1 if self.working else _PROBE_SECONDS
+
+    def _probe(self) -> None:
+        """Find out whether commits work again: a process that is not ready may get no hook that would show it."""
+        try:
+            commit_nothing(self._connected())
+        except (LOST, LedgerError):
+            self._disconnect()
+        else:
+            self.working = True
 
     def _take(self, queued: Sequence[tuple[Input, Receipt[Committed]]]) -> None:
         given = []
@@ -179,7 +204,7 @@ class Door:
                 cause = type(failure.__cause__ or failure).__name__
                 _log.error("commit_failed", inputs=len(given), reason=str(failure), error=cause)
             self.working = False
-            if time.monotonic() > deadline or self._closed:
+            if time.monotonic() > deadline or self._closed or isinstance(failure, FsyncIsOff):
                 for one in given:
                     one.receipt.settle(failure)
                 return
@@ -192,14 +217,19 @@ class Door:
             else:
                 one.receipt.settle(outcome)
 
-    def _store(self, given: Sequence[_Given]) -> Sequence[tuple[int, int]]:
-        """Commit the inputs that are not there yet; ids and shards of those that are new."""
+    def _connected(self) -> Connection:
+        """The connection that commits. Raises: LedgerError if there is none, or an error of `LOST`."""
         if self._writer is None:
             self._writer = connect(self._url, "door", settings=GENERIC_PLANS, pooled=self._pooled)
             if self._pooled:
                 examine_durability(self._writer)
             else:
                 self._writer.execute(SQL["stay_durable"])
+        return self._writer
+
+    def _store(self, given: Sequence[_Given]) -> Sequence[tuple[int, int]]:
+        """Commit the inputs that are not there yet; ids and shards of those that are new."""
+        writer = self._connected()
         stored: list[tuple[int, int]] = []
         first: dict[str, _Given] = {}
         known: list[_Given] = []
@@ -211,15 +241,15 @@ class Door:
                 known.append(one)
             else:
                 first[one.key] = one
-        stored += self._insert(self._writer, [one for one in first.values() if not one.is_everywhere])
+        stored += self._insert(writer, [one for one in first.values() if not one.is_everywhere])
         for one in first.values():
             if one.is_everywhere:
-                stored += self._insert_everywhere(self._writer, one)
+                stored += self._insert_everywhere(writer, one)
         known += [one for one in first.values() if one.id is None]
         if known:
-            stored += self._again(self._writer, known)
+            stored += self._again(writer, known)
         for one in awaited:
-            stored += self._insert_awaited(self._writer, one)
+            stored += self._insert_awaited(writer, one)
         return stored
 
     def _insert(self, writer: Connection, given: Sequence[_Given]) -> Sequence[tuple[int, int]]:
@@ -228,7 +258,8 @@ class Door:
             return ()
         row = writer.execute(SQL["take_inputs"], _columns(given)).fetchone()
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        keys, ids, shards = row
+        keys, ids, shards, fsync = row
+        _require(fsync)
         fresh = set(keys)
         new = [one for one in given if one.key in fresh]
         for one, item_id in zip(new, ids, strict=True):
@@ -240,7 +271,11 @@ class Door:
     def _insert_everywhere(self, writer: Connection, one: _Given) -> Sequence[tuple[int, int]]:
         """Commit an input for the owner of each of its user's conversations. What handlers have said stays with the first one."""
         bare = replace(one.input, event=original_of(one.event))
-        stored = writer.execute(SQL["take_everywhere"], _values_everywhere(one, bare)).fetchall()
+        row = writer.execute(SQL["take_everywhere"], _values_everywhere(one, bare)).fetchone()
+        assert row is not None  # noqa: S101 - an aggregate has one row
+        ids, shards, fsync = row
+        _require(fsync)
+        stored = list(zip(ids, shards, strict=True))
         if stored:
             one.id, _ = stored[0]
         self._taken({row: (shard, one.input if row == one.id else bare) for row, shard in stored})
@@ -254,9 +289,11 @@ class Door:
         if one.id is None:
             (one.id,) = writer.execute(SQL["next_number"]).fetchone() or (0,)
         row = writer.execute(SQL["take_awaited"], {"id": one.id, "key": one.key, **_values(one)}).fetchone()
-        if row is None:
+        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
+        shard, fsync = row
+        _require(fsync)
+        if shard is None:
             return ()  # An attempt before has committed it.
-        (shard,) = row
         self._taken({one.id: (shard, one.input)})
         return [(one.id, shard)]
 
@@ -305,6 +342,11 @@ class Door:
             if connection is not None:
                 connection.close()
         self._writer = self._notifier = None
+
+
+def _require(fsync: bool) -> None:
+    if not fsync:
+        raise FsyncIsOff
 
 
 def _refuse(one: tuple[Input, Receipt[Committed]]) -> None:

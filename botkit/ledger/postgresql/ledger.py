@@ -18,7 +18,7 @@ from botkit.ledger.interface import Committed, Decide, HookBody, Input, Moves, O
 from botkit.ledger.memory import PayloadCache
 from botkit.ledger.postgresql import reading
 from botkit.ledger.postgresql.awaited import Awaited
-from botkit.ledger.postgresql.database import without_fsync
+from botkit.ledger.postgresql.database import FsyncIsOff
 from botkit.ledger.postgresql.door import Door
 from botkit.ledger.postgresql.owner import Owner
 from botkit.ledger.postgresql.readers import Readers
@@ -98,7 +98,7 @@ class PostgresLedger(Submits):
         if input.hook is not None and self.depth >= MAX_UNDELIVERED:
             return LedgerError("the outbox is full; the log names the target")
         if not self._owner.is_durable:
-            return without_fsync()
+            return FsyncIsOff()
         return self._door.submit(input, receipt, loop)
 
     def hurry(self) -> None:

@@ -108,8 +108,8 @@ class Owner:
         self._leaving: Set[int] = frozenset()
         """Shards that are given up just now: their inputs are left to the next owner."""
         self._lost_at: BootTime | None = None
-        self._said = ""
-        """Why there is no connection, as the log says."""
+        self._said: set[str] = set()
+        """Why there is no connection, as the log has said."""
         self._on_commit: OnCommit = lambda _: None
         self._moves: Moves | None = None
         self._thread = threading.Thread(target=self._run, name="botkit-owner", daemon=True)
@@ -176,7 +176,7 @@ class Owner:
 
     @property
     def is_durable(self) -> bool:
-        """Whether what the server commits survives a crash of its machine."""
+        """Whether the server waited for its disk when it was asked last: a second ago, unless shards are being left."""
         return self._own.waits_for_disk
 
     def healthy(self) -> bool:
@@ -205,9 +205,9 @@ class Owner:
                     self._serve()
                 except (LOST, LedgerError) as error:
                     reason = str(error) if isinstance(error, LedgerError) else type(error).__name__
-                    if reason != self._said:
+                    if reason not in self._said:
                         _log.error("store_lost", reason=reason)
-                        self._said = reason
+                        self._said.add(reason)
                 except Exception as error:  # noqa: BLE001 - a defect must not end the thread
                     _log.critical("owner_failed", error=where(error))
                 self._disconnected()
@@ -275,7 +275,8 @@ class Owner:
         self._lose(gone)
         self._own.go_on(connection)
         self._held.recount(connection)
-        self._lost_at, self._said = None, ""
+        self._lost_at = None
+        self._said.clear()
         self.look()
         self._awaited.look()
         self.working = True

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from botkit.boottime import boottime
-from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection, without_fsync
+from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection, FsyncIsOff
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.observability.events import get_logger
@@ -133,7 +133,7 @@ class Ownership:
         self._heard = began
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
         members, held, restarted, stuck, server, fsync = row
-        self._note_fsync(fsync != "off")
+        self._note_fsync(fsync)
         if boottime() - began < MEASURED_SECONDS:
             self.server_ahead = server - began
         if stuck:
@@ -204,9 +204,9 @@ class Ownership:
 
     def _note_fsync(self, waits: bool) -> None:
         if self.waits_for_disk and not waits:
-            _log.critical("store_not_durable", reason=str(without_fsync()))
+            _log.critical("store_not_durable", reason=str(FsyncIsOff()))
         elif waits and not self.waits_for_disk:
-            _log.warning("store_durable_again", reason="fsync is on")
+            _log.warning("store_durable_again", reason="fsync is on", fix="run sync on the server's machine")
         self.waits_for_disk = waits
 
     def _warn_of_newer(self, connection: Connection) -> None:

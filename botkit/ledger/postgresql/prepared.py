@@ -34,7 +34,9 @@ class NoAnswer(OperationalError):
 
 
 class Server:
-    """The far side of a connection that is in libpq's non-blocking mode, as psycopg's are.
+    """What answers on a connection: what it has prepared, and how its answers are waited for.
+
+    libpq's connection has to be in its non-blocking mode, as psycopg's are.
 
     Args:
         pgconn: the connection.
@@ -44,9 +46,9 @@ class Server:
         self.pgconn = pgconn
         self.prepared: set[Statement] = set()
         """What it knows by name."""
-        self._answers, self._either = select.poll(), select.poll()
-        self._answers.register(pgconn.socket, select.POLLIN)
-        self._either.register(pgconn.socket, select.POLLIN | select.POLLOUT)
+        self._readable, self._ready = select.poll(), select.poll()
+        self._readable.register(pgconn.socket, select.POLLIN)
+        self._ready.register(pgconn.socket, select.POLLIN | select.POLLOUT)
 
     def answer(self, until: float) -> PGresult:
         """What it answers to the statement that was sent last; until then by the monotonic clock.
@@ -60,11 +62,11 @@ class Server:
         pgconn, result = self.pgconn, None
         while pgconn.flush():
             # The server may take no more of this before its own output is read.
-            if _waited(self._either, until) != select.POLLOUT:
+            if _waited(self._ready, until) != select.POLLOUT:
                 pgconn.consume_input()
         while True:
             while pgconn.is_busy():
-                _waited(self._answers, until)
+                _waited(self._readable, until)
                 try:
                     pgconn.consume_input()
                 except OperationalError:
@@ -87,7 +89,7 @@ def _checked(result: PGresult) -> PGresult:
 
 
 def _waited(poll: select.poll, until: float) -> int:
-    """What is the case of the one file that is watched; 0 if nothing was for `_STEP_SECONDS`. Raises: NoAnswer."""
+    """The events of the connection's socket (`select.POLLIN` …); 0 if there was none for `_STEP_SECONDS`. Raises: NoAnswer."""
     left = until - time.monotonic()
     came = poll.poll(math.ceil(max(0.0, min(left, _STEP_SECONDS)) * 1000))
     if came:

@@ -4,7 +4,8 @@
 
 -- name: take_inputs
 -- Keys are sorted, so that two doors with the same keys wait for each other instead of deadlocking. A row is numbered in the
--- order of its place. It returns the keys that are new, and the ids and shards of their rows, in the order of the ids.
+-- order of its place. It returns the keys that are new, the ids and shards of their rows, in the order of the ids, and whether the
+-- server waits for its disk.
 --
 -- A hook goes to the shard of the live conversation that it is about (`Staged.resolve`), else to that of its user. A name that
 -- leads elsewhere is locked until the row is committed: see `names.py`. For the few hooks that name no channel, and whose user may
@@ -57,11 +58,13 @@ WITH given AS (
 SELECT
     (SELECT coalesce(array_agg(key), '{}') FROM fresh),
     (SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM stored),
-    (SELECT coalesce(array_agg(shard ORDER BY id), '{}') FROM stored)
+    (SELECT coalesce(array_agg(shard ORDER BY id), '{}') FROM stored),
+    :fsync
 
 -- name: take_everywhere
 -- What is about every conversation of a user: it goes to each shard to which one of the names leads, and to the user's own, where a
--- hand-off may be waiting. It returns ids and shards, the first one first, or nothing if the key was there before.
+-- hand-off may be waiting. It returns ids and shards, the first one first, or none if the key was there before; and whether the server
+-- waits for its disk.
 WITH fresh AS (
     INSERT INTO inbox (key, at) VALUES (%(key)s, :now) ON CONFLICT (key) DO NOTHING RETURNING key
 ), led AS (
@@ -80,7 +83,7 @@ WITH fresh AS (
     ) AS places
     ORDER BY first DESC, shard RETURNING id, shard
 )
-SELECT id, shard FROM stored ORDER BY id
+SELECT coalesce(array_agg(id ORDER BY id), '{}'), coalesce(array_agg(shard ORDER BY id), '{}'), :fsync FROM stored
 
 -- name: stay_durable
 -- What holds now for the commits of this session goes on holding, whatever is set later. `off` is refused at the start.
@@ -91,12 +94,14 @@ FROM current_setting('synchronous_commit') AS now
 SELECT nextval(pg_get_serial_sequence('inputs', 'id'))
 
 -- name: take_awaited
--- It returns the shard, or nothing if the key was there before.
+-- It returns the shard, or null if the key was there before; and whether the server waits for its disk.
 WITH fresh AS (
     INSERT INTO inbox (key, at) VALUES (%(key)s, :now) ON CONFLICT (key) DO NOTHING RETURNING key
+), stored AS (
+    INSERT INTO inputs (id, shard, input, component_id, body, awaited) OVERRIDING SYSTEM VALUE
+    SELECT %(id)s, %(shard)s, %(input)s, %(component_id)s, %(body)s, true FROM fresh RETURNING shard
 )
-INSERT INTO inputs (id, shard, input, component_id, body, awaited) OVERRIDING SYSTEM VALUE
-SELECT %(id)s, %(shard)s, %(input)s, %(component_id)s, %(body)s, true FROM fresh RETURNING shard
+SELECT (SELECT shard FROM stored), :fsync
 
 -- name: tell
 SELECT pg_notify(%b::text, %b::text) WHERE :unless_repeated
@@ -231,7 +236,7 @@ SELECT
         OR application_name IN ('botkit door', 'botkit notifier', 'botkit listener', 'botkit reader', 'botkit start')
      ) AND (state = 'active' AND wait_event_type = 'Client' OR wait_event = 'ClientWrite')
      AND state_change < clock_timestamp() - %(stuck)s * interval '1 second'),
-    :now, current_setting('fsync')
+    :now, :fsync
 
 -- name: claim
 -- The inner query is a whole of its own (OFFSET 0), so that no lock is taken of a shard that is not wanted.
@@ -368,7 +373,7 @@ DELETE FROM answers WHERE at < %(before)s
 
 -- name: server
 SELECT
-    current_setting('server_version_num')::int, current_setting('server_version'), current_setting('fsync'),
+    current_setting('server_version_num')::int, current_setting('server_version'), :fsync,
     current_setting('synchronous_commit'), current_setting('transaction_read_only'), pg_is_in_recovery(),
     current_setting('server_encoding'), current_user::text, current_schema()::text,
     has_schema_privilege(current_schema(), 'CREATE')
@@ -402,7 +407,8 @@ SELECT setting::int FROM pg_settings WHERE name = 'idle_session_timeout'
 SELECT to_regclass('inputs')::oid
 
 -- name: commit_nothing
-SELECT pg_logical_emit_message(true, 'botkit', '')
+-- It returns whether the server waits for its disk.
+SELECT :fsync FROM pg_logical_emit_message(true, 'botkit', '')
 
 -- name: listen_to_oneself
 LISTEN botkit_check

@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 
 from botkit.errors import LedgerUnusable
-from botkit.ledger.postgresql.database import Connection, connect, reason, without_fsync
+from botkit.ledger.postgresql.database import Connection, FsyncIsOff, connect, reason
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, usable_from, version_of
 from botkit.ledger.postgresql.ownership import LOCK
 from botkit.ledger.postgresql.queries import SQL
@@ -30,7 +30,7 @@ class _Facts(NamedTuple):
 
     number: int
     version: str
-    fsync: str
+    fsync: bool
     synchronous_commit: str
     read_only: str
     standby: bool
@@ -170,8 +170,9 @@ def describe_tables(connection: Connection) -> str:
 
 
 def commit_nothing(connection: Connection) -> None:
-    """Commit a transaction that is durable and leaves nothing behind."""
-    connection.execute(SQL["commit_nothing"])
+    """Commit a transaction that is durable and leaves nothing behind. Raises: FsyncIsOff if it was not."""
+    if connection.execute(SQL["commit_nothing"]).fetchone() != (True,):
+        raise FsyncIsOff
 
 
 def _facts(connection: Connection) -> _Facts:
@@ -204,8 +205,8 @@ def _faults(connection: Connection) -> Iterator[LedgerUnusable]:
 
 
 def _faults_of_durability(server: _Facts) -> Iterator[LedgerUnusable]:
-    if server.fsync == "off":
-        yield without_fsync()
+    if not server.fsync:
+        yield FsyncIsOff()
     if server.synchronous_commit == "off":
         yield LedgerUnusable(
             "synchronous_commit is off: a crash of the server would lose acknowledged hooks",
