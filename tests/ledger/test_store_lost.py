@@ -24,24 +24,27 @@ URL = "postgresql://botkit@127.0.0.1:1/botkit"
 ATTEMPTS = 5
 
 
-def _away(attempts: list[None]) -> Callable[..., Any]:
+def _away(attempts: list[None], reasons: int = 1) -> Callable[..., Any]:
     def connect(*_: Any, **__: Any) -> Any:
         attempts.append(None)
-        raise LedgerUnusable("the store cannot be reached", "start PostgreSQL")
+        raise LedgerUnusable(f"the store cannot be reached ({len(attempts) % reasons})", "start PostgreSQL")
 
     return connect
 
 
-def test_an_owner_says_once_that_the_store_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("reasons", [1, 2])
+def test_an_owner_says_once_for_each_reason_that_the_store_is_lost(
+    reasons: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     attempts: list[None] = []
-    monkeypatch.setattr(owner, "connect", _away(attempts))
+    monkeypatch.setattr(owner, "connect", _away(attempts, reasons))
     monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.0)
     one = Owner(URL, member="a", decide=None, local={}, payloads=PayloadCache(), awaited=None)  # type: ignore
     with capture_logs() as lines:
         one.start(lambda _: None, None)
         until(lambda: len(attempts) >= ATTEMPTS)
         one.close()
-    assert [line["event"] for line in lines] == ["store_lost"]
+    assert [line["event"] for line in lines] == ["store_lost"] * reasons
 
 
 def test_the_relay_is_told_of_what_waits_when_the_shards_are_given_up(
