@@ -48,8 +48,8 @@ test: $(DEVELOP)   ## the test suite, without what `make test-slow` and `make cl
 test-slow: $(DEVELOP) ## more of its kinds: both doors and both stores where `make test` takes one, and the types of what users write
 	@$(BIN)/python -m pytest $(PARALLEL) -m slow
 
-test-lowest: $(LOWEST)/.ready ## the same with the lowest allowed dependencies (types and imports are checked by `make test` alone)
-	@$(LOWEST)/bin/python -m pytest $(PARALLEL) -m "not cluster and not slow" --ignore tests/typing --ignore tests/test_imports.py
+test-lowest: $(LOWEST)/.ready ## the same with the lowest allowed dependencies (imports are checked by `make test` alone)
+	@$(LOWEST)/bin/python -m pytest $(PARALLEL) -m "not cluster and not slow" --ignore tests/test_imports.py
 
 cluster: $(DEVELOP) ## what takes long with several processes on one PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster

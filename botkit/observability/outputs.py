@@ -58,8 +58,10 @@ class Output(io.RawIOBase):
         self._writes = False
         """Whether the thread writes, or lets lines come together: then it looks for more by itself."""
         self._flows = True
-        self._hurries = self._ends = False
-        """Whether the next lines wait for no others, or none does any more."""
+        self._hurries = False
+        """Whether the lines that wait are written at once."""
+        self._ends = False
+        """Whether the process ends: no line waits for others."""
         self._forked = False
         # Reentrant: the interpreter may call a finalizer at any place, and that may log.
         self._changed = Condition()
@@ -107,18 +109,19 @@ class Output(io.RawIOBase):
                     self._changed.notify_all()
         return len(line)
 
-    def hurry(self, *, ends: bool = False) -> None:
-        """Let what waits be written at once; and all that comes later too, if the process ends."""
+    def hurry(self) -> None:
+        """Let what waits be written at once."""
         if self._forked:
             return
         with self._changed:
-            self._hurries, self._ends = True, self._ends or ends
+            self._hurries = True
             self._changed.notify_all()
 
     def drain(self, seconds: float) -> bool:
-        """Wait until all is written, at most this long. Returns whether it is."""
+        """Wait until all is written, at most this long, and let no line wait for others any more. Returns whether it is."""
         if self._forked:
             return True
+        self._ends = True
         self.hurry()
         with self._changed:
             return self._changed.wait_for(lambda: not self._writes and not self._has_work(), seconds)
@@ -132,7 +135,7 @@ class Output(io.RawIOBase):
                 self._writes = False
                 self._changed.notify_all()
                 self._changed.wait_for(self._has_work)
-                self._writes, self._hurries = True, False
+                self._writes, self._hurries = True, self._ends
                 lines = self._notices + self._waiting
                 self._notices, self._waiting, self._bytes, self._full = [], [], 0, False
                 unsaid = self._unsaid if self._flows else 0
@@ -151,7 +154,7 @@ class Output(io.RawIOBase):
 
     def _let_lines_come(self) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: self._hurries or self._ends, GATHER_SECONDS)
+            self._changed.wait_for(lambda: self._hurries, GATHER_SECONDS)
 
     def _tell(self, count: int) -> None:
         """Log the size of a gap behind the lines that were taken."""
@@ -244,5 +247,4 @@ def _drain() -> None:
     for stream in _streams:
         stream.flush()
     for output in _outputs:
-        output.hurry(ends=True)
         output.drain(max(0.0, until - time.monotonic()))

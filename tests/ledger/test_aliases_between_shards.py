@@ -27,7 +27,7 @@ from botkit.handoff.events import (
 from botkit.ledger.interface import HookBody, Input
 from botkit.ledger.postgresql import owner
 from botkit.ledger.postgresql.database import connect
-from botkit.ledger.postgresql.door import _columns, _given, _values_everywhere
+from botkit.ledger.postgresql.given import columns, given_by, values_everywhere
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.migrations import migrate
 from botkit.ledger.postgresql.names import EndedNames
@@ -202,11 +202,11 @@ def test_a_name_goes_when_nothing_waits_that_it_has_led(postgresql: Server, take
         name = [BOT], [PHONE], ["ada"], [""], [shard_of(ada)]
         session.execute(SQL["insert_names"], name)
         if takes == "take_inputs":
-            one = _given(says(eve, "hello"), Receipt(lambda _: None))
-            door.execute(SQL[takes], _columns([one]))
+            one = given_by(says(eve, "hello"), Receipt(lambda _: None))
+            door.execute(SQL[takes], columns([one]))
         else:
-            one = _given(closes(eve, names=(PHONE,)), Receipt(lambda _: None))
-            door.execute(SQL[takes], _values_everywhere(one, one.input))
+            one = given_by(closes(eve, names=(PHONE,)), Receipt(lambda _: None))
+            door.execute(SQL[takes], values_everywhere(one, one.input))
         in_the_shard = "SELECT id FROM inputs WHERE shard = %s"
         ((row,),) = door.execute(in_the_shard, (shard_of(ada),)).fetchall()
         ended.forget(session, set())

@@ -15,7 +15,8 @@ from botkit.handoff.effects import PassToBot
 from botkit.handoff.events import Event, UserMessage
 from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.postgresql import database, owner
-from botkit.ledger.postgresql.door import LOOK, Door, _given
+from botkit.ledger.postgresql.door import LOOK, Door
+from botkit.ledger.postgresql.given import given_by
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.owner import Owner
 from botkit.ledger.postgresql.prepared import Answer
@@ -117,7 +118,7 @@ def test_a_repeated_hook_whose_process_died_before_it_told_is_decided_before_the
     ledger: PostgresLedger, decided: list[str | None], postgresql: Server
 ) -> None:
     dies = Door(postgresql.url, taken=lambda _: None, answers=lambda *_: None)
-    dies._store([_given(_input("first"), Receipt(lambda _: None))])
+    dies._store([given_by(_input("first"), Receipt(lambda _: None))])
     dies._disconnect()
     assert _says(ledger, "first").duplicate
     _says(ledger, "second")

@@ -150,30 +150,6 @@ def test_hooks_are_refused_through_a_pooler_whose_commits_are_not_durable_any_mo
     assert "synchronous_commit is off" in lines[0]["reason"]
 
 
-def test_hooks_are_refused_while_the_server_does_not_wait_for_its_disk(
-    database: str, ledger: Callable[[], PostgresLedger]
-) -> None:
-    one = ledger()
-    one.submit(_says("1")).result(10)
-    with psycopg.connect(database, autocommit=True) as admin, capture_logs() as lines:
-        try:
-            admin.execute("ALTER SYSTEM SET fsync = off")
-            admin.execute("SELECT pg_reload_conf()")
-            until(lambda: not one.healthy(), "for it to be noticed")
-            for _ in range(2):
-                with pytest.raises(LedgerUnusable, match="fsync is off"):
-                    one.submit(_says("2")).result(10)
-        finally:
-            admin.execute("ALTER SYSTEM RESET fsync")
-            admin.execute("SELECT pg_reload_conf()")
-        until(one.healthy, "for it to be noticed")
-        assert not one.submit(_says("2")).result(10).duplicate
-    assert [(line["event"], line["log_level"]) for line in lines] == [
-        ("store_not_durable", "critical"),
-        ("store_durable_again", "warning"),
-    ]
-
-
 def test_a_session_that_rests_is_not_ended(database: str, configure: Configure) -> None:
     configure("idle_session_timeout = '1s'")
     with connect(database, "test") as connection:

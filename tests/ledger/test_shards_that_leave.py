@@ -20,7 +20,8 @@ from botkit.handoff.events import Event, UserMessage
 from botkit.ledger.interface import HookBody, Input, OutboxItem
 from botkit.ledger.postgresql import holdings, owner
 from botkit.ledger.postgresql.database import connect
-from botkit.ledger.postgresql.door import Door, _given
+from botkit.ledger.postgresql.door import Door
+from botkit.ledger.postgresql.given import given_by
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.ownership import Ownership
 from botkit.ledger.postgresql.shards import SHARDS, shard_of
@@ -131,7 +132,7 @@ def test_what_was_missed_is_decided_first_while_other_shards_leave(
     with _another_member(postgresql.url):
         until(lambda: moves.lost, "for it to give shards up")
         dies = Door(postgresql.url, taken=lambda _: None, answers=lambda *_: None)
-        dies._store([_given(_input(ADA, "first"), Receipt(lambda _: None))])
+        dies._store([given_by(_input(ADA, "first"), Receipt(lambda _: None))])
         dies._disconnect()
         assert ledger.submit(_input(ADA, "first")).result(10).duplicate
         ledger.submit(_input(ADA, "second")).result(10)

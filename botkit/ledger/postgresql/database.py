@@ -285,6 +285,19 @@ class FsyncIsOff(LedgerUnusable):
         )
 
 
+def committed(connection: Connection, query: str, values: Any = None) -> Sequence[Any]:
+    """Execute a statement that commits what will be acknowledged. Returns its one row, without the last column: `:fsync`.
+
+    Raises: FsyncIsOff, although it is committed.
+    """
+    row = connection.execute(query, values).fetchone()
+    assert row is not None  # noqa: S101 - such a statement has one row
+    *columns, fsync = row
+    if not fsync:
+        raise FsyncIsOff
+    return columns
+
+
 def reason(error: psycopg.Error) -> str:
     """Why a statement or a connection failed, in one line. The server's details, which quote values, are left out."""
     text = (error.diag.message_primary or str(error)).strip().partition("\n")[0]

@@ -10,31 +10,26 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
-from uuid import uuid4
 
 from msgspec.structs import replace
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation
-from botkit.handoff.events import Event, FromPlatform, HookAnswered
-from botkit.http.lenient_json import encoded
-from botkit.ledger.batch import committed_with, ends_all, is_flagged, is_retried, original_of, unique_key
+from botkit.ledger.batch import is_retried, original_of
 from botkit.ledger.interface import Committed, Input
-from botkit.ledger.memory import PLATFORM_USER
 from botkit.ledger.postgresql.database import (
     GENERIC_PLANS,
     INPUTS_FAULT,
     LOST,
     Connection,
     FsyncIsOff,
+    committed,
     connect,
 )
 from botkit.ledger.postgresql.ended import has_ended
+from botkit.ledger.postgresql.given import Given, columns, given_by, values, values_everywhere
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.server import commit_nothing, examine_durability
-from botkit.ledger.postgresql.shards import shard_of
 from botkit.ledger.receipts import Receipt
 from botkit.ledger.rows import input_to_bytes
 from botkit.ledger.waiting import Waiting
@@ -53,34 +48,9 @@ GIVE_UP_SECONDS = 8.0
 """Max time for which a batch is tried again. The hook's answer waits for ten seconds."""
 _RETRY_SECONDS = 0.1
 _PROBE_SECONDS = 1.0
-_BETWEEN_NAMES = "\x1e"
 
 Taken = Callable[[Mapping[int, tuple[int, Input]]], None]
 """Called with the inputs that were written down, by id, each with its shard, before anybody is notified of them."""
-
-
-@dataclass(slots=True, eq=False)
-class _Given:
-    """An input on its way in."""
-
-    input: Input
-    event: Event
-    key: str
-    receipt: Receipt[Committed]
-    data: bytes
-    in_doubt: bool = False
-    """The connection was lost during an attempt before: it may be committed, and not be notified."""
-    id: int | None = None
-    duplicate: bool = False
-
-    @property
-    def awaited(self) -> bool:
-        return isinstance(self.event, HookAnswered)
-
-    @property
-    def is_everywhere(self) -> bool:
-        """It is about every conversation of its user, on any channel. Those under other names may be in other shards."""
-        return not self.input.conversation_id.channel and ends_all(self.event)
 
 
 class Door:
@@ -161,7 +131,7 @@ class Door:
         given = []
         for input, receipt in queued:
             try:
-                given.append(_given(input, receipt))
+                given.append(given_by(input, receipt))
             except Exception as error:  # noqa: BLE001 - an event that cannot be encoded: only this input fails
                 receipt.settle(error)
         if not given:
@@ -174,13 +144,13 @@ class Door:
                 one.in_doubt |= one.id is not None  # It is stored, and nobody was notified.
                 self._take_alone(one)
 
-    def _take_alone(self, one: _Given) -> None:
+    def _take_alone(self, one: Given) -> None:
         try:
             self._commit([one])
         except INPUTS_FAULT as error:
             one.receipt.settle(error)
 
-    def _commit(self, given: Sequence[_Given]) -> None:
+    def _commit(self, given: Sequence[Given]) -> None:
         """Write inputs down, notify their owners, and tell the outcomes."""
         deadline = time.monotonic() + GIVE_UP_SECONDS
         if any(has_ended(one) for one in (self._writer, self._notifier) if one is not None):
@@ -227,12 +197,12 @@ class Door:
                 self._writer.execute(SQL["stay_durable"])
         return self._writer
 
-    def _store(self, given: Sequence[_Given]) -> Sequence[tuple[int, int]]:
+    def _store(self, given: Sequence[Given]) -> Sequence[tuple[int, int]]:
         """Commit the inputs that are not there yet; ids and shards of those that are new."""
         writer = self._connected()
         stored: list[tuple[int, int]] = []
-        first: dict[str, _Given] = {}
-        known: list[_Given] = []
+        first: dict[str, Given] = {}
+        known: list[Given] = []
         awaited = [one for one in given if one.awaited]
         for one in given:
             if one.id is not None or one.awaited:
@@ -252,14 +222,11 @@ class Door:
             stored += self._insert_awaited(writer, one)
         return stored
 
-    def _insert(self, writer: Connection, given: Sequence[_Given]) -> Sequence[tuple[int, int]]:
+    def _insert(self, writer: Connection, given: Sequence[Given]) -> Sequence[tuple[int, int]]:
         """Commit the inputs whose keys are new. They get their ids, which are returned with their shards."""
         if not given:
             return ()
-        row = writer.execute(SQL["take_inputs"], _columns(given)).fetchone()
-        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        keys, ids, shards, fsync = row
-        _require(fsync)
+        keys, ids, shards = committed(writer, SQL["take_inputs"], columns(given))
         fresh = set(keys)
         new = [one for one in given if one.key in fresh]
         for one, item_id in zip(new, ids, strict=True):
@@ -268,36 +235,31 @@ class Door:
         self._taken({item_id: (shard, one.input) for one, (item_id, shard) in zip(new, stored, strict=True)})
         return stored
 
-    def _insert_everywhere(self, writer: Connection, one: _Given) -> Sequence[tuple[int, int]]:
+    def _insert_everywhere(self, writer: Connection, one: Given) -> Sequence[tuple[int, int]]:
         """Commit an input for the owner of each of its user's conversations. What handlers have said stays with the first one."""
         bare = replace(one.input, event=original_of(one.event))
-        row = writer.execute(SQL["take_everywhere"], _values_everywhere(one, bare)).fetchone()
-        assert row is not None  # noqa: S101 - an aggregate has one row
-        ids, shards, fsync = row
-        _require(fsync)
+        ids, shards = committed(writer, SQL["take_everywhere"], values_everywhere(one, bare))
         stored = list(zip(ids, shards, strict=True))
         if stored:
             one.id, _ = stored[0]
         self._taken({row: (shard, one.input if row == one.id else bare) for row, shard in stored})
         return stored
 
-    def _insert_awaited(self, writer: Connection, one: _Given) -> Sequence[tuple[int, int]]:
+    def _insert_awaited(self, writer: Connection, one: Given) -> Sequence[tuple[int, int]]:
         """Commit an input whose outcome is awaited.
 
         It has its id before that: if the commit is in doubt, its outcome has to be found, even if an owner has decided meanwhile.
         """
         if one.id is None:
             (one.id,) = writer.execute(SQL["next_number"]).fetchone() or (0,)
-        row = writer.execute(SQL["take_awaited"], {"id": one.id, "key": one.key, **_values(one)}).fetchone()
-        assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        shard, fsync = row
-        _require(fsync)
+        given = {"id": one.id, "key": one.key, **values(one)}
+        (shard,) = committed(writer, SQL["take_awaited"], given)
         if shard is None:
             return ()  # An attempt before has committed it.
         self._taken({one.id: (shard, one.input)})
         return [(one.id, shard)]
 
-    def _again(self, writer: Connection, known: Sequence[_Given]) -> Sequence[tuple[int, int]]:
+    def _again(self, writer: Connection, known: Sequence[Given]) -> Sequence[tuple[int, int]]:
         """Inputs whose keys were there: repetitions, but for messages that the user's client has sent again."""
         found: dict[str, str | None] = dict(
             writer.execute(SQL["seen_keys"], ([one.key for one in known],)).fetchall()
@@ -344,69 +306,6 @@ class Door:
         self._writer = self._notifier = None
 
 
-def _require(fsync: bool) -> None:
-    if not fsync:
-        raise FsyncIsOff
-
-
 def _refuse(one: tuple[Input, Receipt[Committed]]) -> None:
     if one[1].begins():
         one[1].settle(LedgerClosed("the ledger has stopped"))
-
-
-def _given(input: Input, receipt: Receipt[Committed]) -> _Given:
-    event = input.event
-    if event is None:
-        raise TypeError("only the relay submits inputs without an event")
-    # An answer that is refused may be given again, so it leaves no key.
-    key = "" if isinstance(event, HookAnswered) else unique_key(input)
-    return _Given(input, event, key or f"~{uuid4().hex}", receipt, input_to_bytes(input, event))
-
-
-def _columns(given: Sequence[_Given]) -> dict[str, Any]:
-    return {
-        "keys": [one.key for one in given],
-        "sessions": [committed_with(original_of(one.event)) for one in given],
-        "shards": [shard_of(one.input.conversation_id) for one in given],
-        "bots": [one.input.conversation_id.bot_id for one in given],
-        "names": [
-            _BETWEEN_NAMES.join((one.input.conversation_id.user_id, *one.input.aliases)) for one in given
-        ],
-        "channels": [one.input.conversation_id.channel for one in given],
-        "inputs": [one.data for one in given],
-        "components": [one.input.hook.component_id if one.input.hook is not None else None for one in given],
-        "bodies": [one.input.hook.body if one.input.hook is not None else None for one in given],
-        "about": [_about(one) for one in given],
-        "flagged": [is_flagged(one.input) for one in given],
-        "platform_user": PLATFORM_USER,
-    }
-
-
-def _about(one: _Given) -> str:
-    """The platform's sessions that a hook without a channel names, as JSON texts."""
-    original = original_of(one.event)
-    if one.input.conversation_id.channel or not isinstance(original, FromPlatform):
-        return ""
-    return _BETWEEN_NAMES.join(encoded(session).decode() for session in original.sessions)
-
-
-def _values_everywhere(one: _Given, bare: Input) -> dict[str, Any]:
-    user = one.input.conversation_id
-    return {
-        **_values(one),
-        "key": one.key,
-        "bare": input_to_bytes(bare, original_of(one.event)),
-        "bot": user.bot_id,
-        "names": [user.user_id, *one.input.aliases],
-        "platform_user": PLATFORM_USER,
-    }
-
-
-def _values(one: _Given) -> dict[str, Any]:
-    hook = one.input.hook
-    return {
-        "shard": shard_of(one.input.conversation_id),
-        "input": one.data,
-        "component_id": hook.component_id if hook is not None else None,
-        "body": hook.body if hook is not None else None,
-    }

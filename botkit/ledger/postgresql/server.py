@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 
 from botkit.errors import LedgerUnusable
-from botkit.ledger.postgresql.database import Connection, FsyncIsOff, connect, reason
+from botkit.ledger.postgresql.database import Connection, FsyncIsOff, committed, connect, reason
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, usable_from, version_of
 from botkit.ledger.postgresql.ownership import LOCK
 from botkit.ledger.postgresql.queries import SQL
@@ -171,8 +171,7 @@ def describe_tables(connection: Connection) -> str:
 
 def commit_nothing(connection: Connection) -> None:
     """Commit a transaction that is durable and leaves nothing behind. Raises: FsyncIsOff if it was not."""
-    if connection.execute(SQL["commit_nothing"]).fetchone() != (True,):
-        raise FsyncIsOff
+    committed(connection, SQL["commit_nothing"])
 
 
 def _facts(connection: Connection) -> _Facts:
