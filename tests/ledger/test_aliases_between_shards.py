@@ -167,6 +167,7 @@ def deaf(ledger: PostgresLedger) -> Iterator[None]:
     taking, heard = ledger._owner._taking, list[str]()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(taking, "told", lambda text, _: heard.append(text))
+        patch.setattr(taking, "find_missed", lambda *_: None)  # Nor does it look.
         yield
     for text in heard:
         ledger._owner.told(text)
