@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+from typing import Any, Final, TextIO
 
 import structlog
 
 from botkit.observability import outputs
+from botkit.observability.events import ServiceLoggers
 from botkit.observability.tracebacks import where
 
 _NOISY_LOGGERS = ("apscheduler", "aiohttp.access")
 """They log every job or request at INFO."""
 
+_LABELS: Final[tuple[structlog.typing.Processor, ...]] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+"""What a line says besides its event."""
 
 LEVELS = ("debug", "info", "warning", "error")
 """The levels of `botkit serve --log-level`."""
@@ -30,20 +38,14 @@ def set_up_logging(*, json: bool, stream: TextIO | None = None, level: str = "in
     No line contains a message text, a token or a secret: an error is logged by its type, code and place
     (`where`), not by its text.
     """
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *_LABELS,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        logger_factory=ServiceLoggers(),
         cache_logger_on_first_use=True,
     )
     target = stream or sys.stderr
@@ -55,16 +57,7 @@ def set_up_logging(*, json: bool, stream: TextIO | None = None, level: str = "in
         )
     )
     handler = Lines(target)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _place_instead_of_traceback,
-                render,
-            ],
-        )
-    )
+    handler.setFormatter(_Formatter(render))
     logging.captureWarnings(True)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -94,3 +87,24 @@ def _place_instead_of_traceback(
     if isinstance(error, BaseException):
         event["error"] = where(error)
     return event
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Makes lines of records, by the last processor. An event of BotKit goes a shorter way: its record has the fields."""
+
+    def __init__(self, render: structlog.typing.Processor) -> None:
+        finish = (self.remove_processors_meta, _place_instead_of_traceback, render)
+        super().__init__(foreign_pre_chain=_LABELS, processors=finish)
+        self._all = (*_LABELS, *finish)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter`."""
+        fields = getattr(record, "botkit_fields", None)
+        if fields is None:
+            return super().format(record)
+        method = record.levelname.lower()
+        line: Any = {**fields, "event": record.__dict__["botkit_event"]}
+        line |= {"_record": record, "_from_structlog": False}  # What structlog's own processors find.
+        for process in self._all:
+            line = process(None, method, line)
+        return str(line)

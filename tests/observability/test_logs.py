@@ -75,10 +75,8 @@ def test_an_event_is_one_line_of_fields(stream: io.StringIO) -> None:
 
 
 def test_without_structlog_the_application_decides_how_an_event_looks(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    # Older versions of structlog leave a class of loggers behind that knows no stack levels.
-    monkeypatch.setattr(logging.Logger.manager, "loggerClass", logging.Logger)
     with caplog.at_level(logging.INFO, logger="botkit.plain"):
         get_logger("botkit.plain").info("resumed", effects=2, reason='a "b"\nc', code=None)
         get_logger("botkit.plain").debug("unseen")
@@ -87,6 +85,63 @@ def test_without_structlog_the_application_decides_how_an_event_looks(
     assert (record.name, record.levelname, record.filename) == ("botkit.plain", "INFO", "test_logs.py")
     assert record.__dict__["botkit_event"] == "resumed"
     assert record.__dict__["botkit_fields"]["effects"] == 2
+
+
+def test_events_of_a_name_share_a_template_by_which_collectors_of_errors_group_them(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    log = get_logger("botkit.plain")
+    log.error("effect_failed", code="BK-1001", session="first", ref="")
+    log.error("effect_failed", code="BK-1002", share="5%", why='a "b"')
+    log.error("effect_failed")
+    first, second, bare = caplog.records
+    assert first.msg == second.msg == "effect_failed %s"
+    assert first.getMessage() == 'effect_failed code=BK-1001 session=first ref=""'
+    assert second.getMessage() == 'effect_failed code=BK-1002 share=5% why="a \\"b\\""'
+    assert bare.getMessage() == "effect_failed"
+
+
+def test_in_the_service_too_other_handlers_get_a_record_with_place_event_and_fields(
+    stream: io.StringIO, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such as those of services that collect errors."""
+    set_up_logging(json=True, stream=stream)
+    logging.getLogger().addHandler(caplog.handler)
+    get_logger("botkit.test").error("broken", count=2)
+    (record,) = caplog.records
+    assert (record.name, record.levelname, record.filename, record.funcName) == (
+        "botkit.test",
+        "ERROR",
+        "test_logs.py",
+        "test_in_the_service_too_other_handlers_get_a_record_with_place_event_and_fields",
+    )
+    assert record.getMessage() == "broken count=2"
+    assert (record.__dict__["botkit_event"], record.__dict__["botkit_fields"]) == ("broken", {"count": 2})
+    assert json.loads(stream.getvalue())["count"] == 2
+
+
+def test_a_line_of_an_event_has_its_fields_labels_and_what_the_bot_has_bound(stream: io.StringIO) -> None:
+    set_up_logging(json=True, stream=stream)
+    with structlog.contextvars.bound_contextvars(ticket="T-1", count="of the bot"):
+        get_logger("botkit.test").info("told", session="s-1", count=3, ref="7K3M-9Q2X")
+    line = json.loads(stream.getvalue())
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "session": "s-1",
+        "count": 3,
+        "ref": "7K3M-9Q2X",
+        "event": "told",
+        "ticket": "T-1",
+        "level": "info",
+        "logger": "botkit.test",
+    }
+
+
+def test_events_go_where_those_of_an_application_with_structlog_go(caplog: pytest.LogCaptureFixture) -> None:
+    with structlog.testing.capture_logs() as events:
+        get_logger("botkit.test").warning("something", count=3, code=None)
+    assert events == [{"event": "something", "count": 3, "log_level": "warning"}]
+    assert caplog.records == []
 
 
 @pytest.mark.parametrize(
