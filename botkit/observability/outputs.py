@@ -13,8 +13,10 @@ import select
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from threading import Condition, Thread, get_ident
-from typing import TYPE_CHECKING, Final, TextIO
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread, get_ident
+from typing import TYPE_CHECKING, Final, TextIO, TypeAlias
 
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
@@ -26,10 +28,15 @@ _log = get_logger("botkit.outputs")
 
 MAX_BYTES: Final = 1024 * 1024
 """Max bytes of one output that wait; as many may be on their way into the pipe."""
-GATHER_SECONDS: Final = 0.01
-"""How long the thread lets lines come together after it has written: waking it for each costs more than the line."""
+GATHER_SECONDS: Final = 0.05
+"""How long the thread lets lines come together after it has written: while the loop is busy, each of its turns costs ten times
+what a line costs."""
 DRAIN_SECONDS: Final = 1.0
 """How long the end of the process waits for what is not written yet."""
+
+
+_Written: TypeAlias = "SimpleQueue[None]"
+"""Gets something when all is written that was said before it."""
 
 
 class Output(io.RawIOBase):
@@ -50,21 +57,21 @@ class Output(io.RawIOBase):
         """The number of lines that were dropped so far, for want of room or because of an error."""
         self._descriptor = descriptor
         self._max_bytes = max_bytes
-        self._waiting: list[bytes] = []
+        # No lock is held while Python code runs: the interpreter may call a finalizer at any place, which may log, and would wait
+        # there for a thread that waits for our lock while it holds that of a log handler. Putting something into a `SimpleQueue`
+        # cannot be interrupted.
+        self._waiting: SimpleQueue[bytes | _Written] = SimpleQueue()
         self._notices: list[bytes] = []
         self._bytes = 0
+        """Of the lines that wait. Threads that write at the same moment may falsify it, until nothing waits."""
         self._full = False
         self._unsaid = 0
-        self._writes = False
-        """Whether the thread writes, or lets lines come together: then it looks for more by itself."""
         self._flows = True
-        self._hurries = False
-        """Whether the lines that wait are written at once."""
+        self._hurried: SimpleQueue[None] = SimpleQueue()
+        """Has something when the lines that wait are to be written at once."""
         self._ends = False
         """Whether the process ends: no line waits for others."""
         self._forked = False
-        # Reentrant: the interpreter may call a finalizer at any place, and that may log.
-        self._changed = Condition()
         os.register_at_fork(after_in_child=self._write_directly)
         self._thread = Thread(target=self._run, name=f"botkit-{name}", daemon=True)
         self._thread.start()
@@ -92,69 +99,78 @@ class Output(io.RawIOBase):
     def write(self, data: ReadableBuffer, /) -> int:
         """Take the bytes, or drop and count them."""
         line = bytes(data)
+        size = len(line)
+        if not size:
+            return 0
         if self._forked:
             self._write(line)
-            return len(line)
-        if get_ident() == self._thread.ident:
+        elif get_ident() == self._thread.ident:
             self._notices.append(line)  # It tells of a gap: that comes before all that has waited since.
-            return len(line)
-        with self._changed:
-            if self._full or (self._waiting and self._bytes + len(line) > self._max_bytes):
+        elif self._full or (self._bytes and self._bytes + size > self._max_bytes):
+            self._count_dropped(line)
+            if not self._full:
                 self._full = True
-                self._count_dropped(line)
-            elif line:
-                self._waiting.append(line)
-                self._bytes += len(line)
-                if not self._writes:
-                    self._changed.notify_all()
-        return len(line)
+                self._waiting.put(b"")  # The gap: all that came before it may have been taken meanwhile.
+        else:
+            self._bytes += size
+            self._waiting.put(line)
+        return size
 
     def hurry(self) -> None:
         """Let what waits be written at once."""
-        if self._forked:
-            return
-        with self._changed:
-            self._hurries = True
-            self._changed.notify_all()
+        self._hurried.put(None)
 
     def drain(self, seconds: float) -> bool:
         """Wait until all is written, at most this long, and let no line wait for others any more. Returns whether it is."""
         if self._forked:
             return True
         self._ends = True
+        written: _Written = SimpleQueue()
+        self._waiting.put(written)
         self.hurry()
-        with self._changed:
-            return self._changed.wait_for(lambda: not self._writes and not self._has_work(), seconds)
-
-    def _has_work(self) -> bool:
-        return bool(self._waiting or self._notices) or (self._flows and self._unsaid > 0)
+        try:
+            written.get(timeout=seconds)
+        except Empty:
+            return False
+        return True
 
     def _run(self) -> None:
         while True:
-            with self._changed:
-                self._writes = False
-                self._changed.notify_all()
-                self._changed.wait_for(self._has_work)
-                self._writes, self._hurries = True, self._ends
-                lines = self._notices + self._waiting
-                self._notices, self._waiting, self._bytes, self._full = [], [], 0, False
-                unsaid = self._unsaid if self._flows else 0
-                self._unsaid -= unsaid
-            if unsaid:
-                self._tell(unsaid)
-            for chunk in _chunks(lines):
-                try:
-                    self._write(chunk)
-                    self._flows = True
-                except OSError:  # The reader has gone, the disk is full: nobody can be told now.
-                    self._flows = False
-                    with self._changed:
-                        self._count_dropped(chunk)
+            taken = [self._waiting.get()]
+            taken += [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
+            lines = [one for one in taken if isinstance(one, bytes)]
+            size = sum(map(len, lines))
+            self._bytes = 0 if self._waiting.empty() else self._bytes - size
+            self._full = False
+            gap = self._unsaid  # Behind these lines, and before all that are taken from now on.
+            self._write_all(lines)
+            if self._waiting.empty():
+                gap = self._unsaid
+            if gap and self._flows:
+                self._unsaid -= gap
+                self._tell(gap)
+                notices, self._notices = self._notices, []
+                self._write_all(notices)
+            for one in taken:
+                if not isinstance(one, bytes):
+                    one.put(None)
             self._let_lines_come()
 
+    def _write_all(self, lines: Iterable[bytes]) -> None:
+        for chunk in _chunks(lines):
+            try:
+                self._write(chunk)
+                self._flows = True
+            except OSError:  # The reader has gone, the disk is full: nobody can be told now.
+                self._flows = False
+                self._count_dropped(chunk)
+
     def _let_lines_come(self) -> None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._hurries, GATHER_SECONDS)
+        if not self._ends:
+            with suppress(Empty):
+                self._hurried.get(timeout=GATHER_SECONDS)
+        for _ in range(self._hurried.qsize()):
+            self._hurried.get_nowait()
 
     def _tell(self, count: int) -> None:
         """Log the size of a gap behind the lines that were taken."""
@@ -180,7 +196,7 @@ class Output(io.RawIOBase):
                 ready.poll()
 
     def _write_directly(self) -> None:
-        """In a forked process, which has no thread of ours, and whose condition may be held for ever."""
+        """In a forked process, which has no thread of ours."""
         self._forked = True
 
 

@@ -49,7 +49,7 @@ def test_lines_arrive_in_their_order(pipe: Pipe) -> None:
 
 
 def test_lines_come_together_after_one_was_written(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They wake nobody, and are written at once."""
+    """They are written at once."""
     rests, goes_on = threading.Event(), threading.Event()
     chunks: list[bytes] = []
     write = Output._write
@@ -67,12 +67,8 @@ def test_lines_come_together_after_one_was_written(pipe: Pipe, monkeypatch: pyte
     output = Output(pipe.writer, "stderr")
     output.write(b"first\n")
     assert rests.wait(30)
-    woken: list[None] = []
-    with monkeypatch.context() as patch:
-        patch.setattr(output._changed, "notify_all", lambda: woken.append(None))
-        output.write(b"second\n")
-        output.write(b"third\n")
-    assert woken == []
+    output.write(b"second\n")
+    output.write(b"third\n")
     goes_on.set()
     assert output.drain(30)
     assert chunks == [b"first\n", b"second\nthird\n"]
@@ -172,6 +168,36 @@ def test_a_line_after_one_that_was_dropped_is_not_taken_before_the_gap_is_told(p
     output.write(b"has no room\n")
     output.write(b"has\n")
     assert output.dropped == 2
+
+
+def test_a_finalizer_that_logs_while_a_line_is_taken_waits_for_nobody(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The interpreter calls finalizers at any place. Another thread may hold the lock of a log handler then, and write."""
+    pipe.fill()
+    output = Output(pipe.writer, "stderr", max_bytes=10)
+    output.write(b"taken at once\n")
+    until(lambda: not output.waiting, "for the thread to take the first line")
+    output.write(b"waits\n")
+    handlers_lock, is_called, logged = threading.Lock(), threading.Event(), []
+
+    def finalizer(_: bytes) -> None:
+        if threading.current_thread() is threading.main_thread():
+            is_called.set()
+            logged.append(handlers_lock.acquire(timeout=30))
+
+    def write() -> None:
+        with handlers_lock:
+            assert is_called.wait(30)
+            output.write(b"of another thread\n")
+
+    monkeypatch.setattr(output, "_count_dropped", finalizer)
+    other = threading.Thread(target=write)
+    other.start()
+    until(handlers_lock.locked, "for the other thread")
+    output.write(b"has no room\n")
+    other.join(30)
+    assert logged == [True]
 
 
 def test_a_line_that_is_longer_than_the_room_is_written_if_nothing_waits(pipe: Pipe) -> None:
