@@ -32,7 +32,7 @@ class _Busy:
     """Entered by a thread while it uses a connection."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition()
+        self._renew()
         self._threads = 0
         self._open: WeakSet[_Connection] = WeakSet()
         self._inherited: list[_Connection] = []
@@ -40,14 +40,20 @@ class _Busy:
             before=self._before, after_in_parent=self._in_parent, after_in_child=self._in_child
         )
 
+    def _renew(self) -> None:
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._forks = False
+
     def __enter__(self) -> None:
-        with self._condition:
+        with self._lock:
             self._threads += 1
 
     def __exit__(self, *_: object) -> None:
-        with self._condition:
+        with self._lock:
             self._threads -= 1
-            self._condition.notify_all()
+            if self._forks:
+                self._changed.notify_all()
 
     def connect(self, path: Path) -> sqlite3.Connection:
         """Open a connection for any thread; transactions begin by hand. Raises: LedgerError, sqlite3.Error."""
@@ -65,30 +71,32 @@ class _Busy:
                 factory=_Connection,
             )
             connection.inode = inode_of(path)
-            with self._condition:
+            with self._lock:
                 self._open.add(connection)
             return connection
 
     def forget(self, connection: _Connection) -> None:
         """It is closed now."""
-        with self._condition:
+        with self._lock:
             self._open.discard(connection)
 
     def has_open(self, inode: tuple[int, int]) -> bool:
         """Whether this process has a connection to this file."""
-        with self._condition:
+        with self._lock:
             return any(one.inode == inode for one in self._open)
 
     def _before(self) -> None:
-        self._condition.acquire()
-        self._condition.wait_for(lambda: not self._threads, _QUIET_SECONDS)
+        self._lock.acquire()
+        self._forks = True
+        self._changed.wait_for(lambda: not self._threads, _QUIET_SECONDS)
 
     def _in_parent(self) -> None:
-        self._condition.release()
+        self._forks = False
+        self._lock.release()
 
     def _in_child(self) -> None:
         """What its parent's threads were busy with stays so for ever."""
-        self._condition = threading.Condition()
+        self._renew()
         self._inherited += self._open  # So that garbage collection does not close them.
         self._open = WeakSet()
 

@@ -85,6 +85,7 @@ class Store:
     def __init__(self, path: Path, *, prepare: Callable[[sqlite3.Connection], None] = migrate) -> None:
         """Raises: LedgerError if the file cannot be used."""
         self.file = path
+        self._name = str(path)
         has_log = self.log_file.exists()
         try:
             # The file holds tokens and messages: for this user only. SQLite gives -wal and -shm the same mode.
@@ -110,11 +111,14 @@ class Store:
 
     def require_file(self) -> None:
         """Raises: LedgerError if the file has been deleted, moved or replaced since it was opened."""
+        # At each commit, on the way of each acknowledgement: so not by way of `Path.stat`.
         try:
-            found: tuple[int, int] | None = inode_of(self.file)
+            found = os.stat(self._name)
         except OSError:
-            found = None
-        if found != self._inode:
+            is_it = False
+        else:
+            is_it = (found.st_dev, found.st_ino) == self._inode
+        if not is_it:
             raise LedgerError(f"{self.file.name} has been deleted, moved or replaced while it was open")
 
     @property
