@@ -106,7 +106,8 @@ def number(value: object) -> float:
 
 def items(value: object) -> list[Members]:
     """The objects of a list, which may be encoded once more as a JSON string."""
-    value = _unwrapped(value)
+    if type(value) is not list:
+        value = _unwrapped(value)
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
@@ -119,10 +120,9 @@ def flag(value: object) -> bool | None:
 
 def _unwrapped(value: object) -> object:
     """What a JSON string in a string stands for."""
-    for _ in range(_MAX_WRAPPINGS):
-        if not isinstance(value, str) or value.lstrip()[:1] not in ("{", "[", '"'):
-            break
-        value = try_decoded(value)
+    layers = _MAX_WRAPPINGS
+    while layers and isinstance(value, str) and value.lstrip()[:1] in ("{", "[", '"'):
+        value, layers = try_decoded(value), layers - 1
     return value
 
 

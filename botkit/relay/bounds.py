@@ -42,6 +42,8 @@ _DECODERS: Final[Mapping[type, Callable[[bytes], FromAgents]]] = {
 _LENIENT: Final[Mapping[type, Callable[[bytes], FromAgents]]] = {
     kind: msgspec.json.Decoder(kind, strict=False).decode for kind in get_args(AgentSideEvent)
 }
+_WITH_NUMBERS: Final = frozenset({AgentTyping, QueueMoved, AgentJoined})
+"""The events that have numbers besides their times."""
 _TEXTS: Final = {
     kind: tuple(one.name for one in msgspec.structs.fields(kind) if one.type is str)
     for kind in get_args(AgentSideEvent)
@@ -64,7 +66,12 @@ def within_bounds(event: FromAgents, now: Instant) -> tuple[FromAgents | None, s
     try:
         data = _encode(event)
         decode(data)
-        wrong = _out_of_bounds(event, now) if len(data) < _SHORT_BYTES else _out_of_bounds_or_long(event, now)
+        if len(data) >= _SHORT_BYTES:
+            wrong = _out_of_bounds_or_long(event, now)
+        elif kind in _WITH_NUMBERS or not _has_possible_times(event, now):
+            wrong = _out_of_bounds(event, now)
+        else:
+            return event, ""
     except Exception:  # noqa: BLE001 - a plug-in may bring anything
         return _mended(event, now)
     return (event, "") if not wrong else _mended(event, now)
@@ -96,9 +103,15 @@ def grant_within_bounds(granted: Granted, now: Instant) -> Granted:
     return replace(granted, expires_at=None)
 
 
+def _has_possible_times(event: FromAgents, now: Instant) -> bool:
+    """Whether both times are possible, of an event whose values have the right types."""
+    latest = now + DAY_SECONDS
+    return now - YEAR_SECONDS <= event.at <= latest and 0 <= event.high_water_ms <= latest * 1_000
+
+
 def _out_of_bounds(event: FromAgents, now: Instant) -> list[str]:
     """The fields with impossible numbers."""
-    wrong = []
+    wrong: list[str] = []
     if not _is_within(event.at, now - YEAR_SECONDS, now + DAY_SECONDS):
         wrong.append("at")
     if not _is_within(event.high_water_ms, 0, (now + DAY_SECONDS) * 1_000):
