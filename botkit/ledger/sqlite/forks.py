@@ -32,7 +32,7 @@ class _Busy:
     """Entered by a thread while it uses a connection."""
 
     def __init__(self) -> None:
-        self._renew()
+        self._begin()
         self._threads = 0
         self._open: WeakSet[_Connection] = WeakSet()
         self._inherited: list[_Connection] = []
@@ -40,10 +40,10 @@ class _Busy:
             before=self._before, after_in_parent=self._in_parent, after_in_child=self._in_child
         )
 
-    def _renew(self) -> None:
+    def _begin(self) -> None:
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._forks = False
+        self._forking = 0
 
     def __enter__(self) -> None:
         with self._lock:
@@ -52,7 +52,7 @@ class _Busy:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._threads -= 1
-            if self._forks:
+            if self._forking:
                 self._changed.notify_all()
 
     def connect(self, path: Path) -> sqlite3.Connection:
@@ -87,16 +87,16 @@ class _Busy:
 
     def _before(self) -> None:
         self._lock.acquire()
-        self._forks = True
+        self._forking += 1
         self._changed.wait_for(lambda: not self._threads, _QUIET_SECONDS)
 
     def _in_parent(self) -> None:
-        self._forks = False
+        self._forking -= 1
         self._lock.release()
 
     def _in_child(self) -> None:
         """What its parent's threads were busy with stays so for ever."""
-        self._renew()
+        self._begin()
         self._inherited += self._open  # So that garbage collection does not close them.
         self._open = WeakSet()
 

@@ -85,7 +85,7 @@ class Store:
     def __init__(self, path: Path, *, prepare: Callable[[sqlite3.Connection], None] = migrate) -> None:
         """Raises: LedgerError if the file cannot be used."""
         self.file = path
-        self._name = str(path)
+        self._path_text = str(path)
         has_log = self.log_file.exists()
         try:
             # The file holds tokens and messages: for this user only. SQLite gives -wal and -shm the same mode.
@@ -113,12 +113,12 @@ class Store:
         """Raises: LedgerError if the file has been deleted, moved or replaced since it was opened."""
         # At each commit, on the way of each acknowledgement: so not by way of `Path.stat`.
         try:
-            found = os.stat(self._name)
+            found = os.stat(self._path_text)
         except OSError:
-            is_it = False
+            is_same_file = False
         else:
-            is_it = (found.st_dev, found.st_ino) == self._inode
-        if not is_it:
+            is_same_file = (found.st_dev, found.st_ino) == self._inode
+        if not is_same_file:
             raise LedgerError(f"{self.file.name} has been deleted, moved or replaced while it was open")
 
     @property
