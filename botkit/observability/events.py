@@ -1,8 +1,7 @@
 """The log events of BotKit: a name and fields, never a sentence. docs/operations.md explains each of them.
 
-`botkit serve` shows them through structlog (`botkit.observability.logs`). In an application that has configured structlog itself
-they go where its events go. In any other they are records of the standard library's logging, and the application decides about
-level, format and target.
+They are records of the standard library's logging: the application decides about level, format and target, and `botkit serve`
+makes lines of them (`botkit.observability.logs`). Where somebody has configured structlog, they go where its events go.
 """
 
 from __future__ import annotations
@@ -21,8 +20,18 @@ _PLAIN = re.compile(r"[^\s\"=\x00-\x1f\x7f-\x9f]+")
 """A value that needs no quotes."""
 
 
-class ServiceLoggers(structlog.stdlib.LoggerFactory):
-    """The loggers that structlog has in `botkit serve`: a sign that no application has configured it."""
+METHODS = {
+    logging.DEBUG: "debug",
+    logging.INFO: "info",
+    logging.WARNING: "warning",
+    logging.ERROR: "error",
+    logging.CRITICAL: "critical",
+}
+"""The levels by the names of structlog's methods; applications rename those of `logging`."""
+
+
+class ServiceProcessors(list[structlog.typing.Processor]):
+    """The processors that structlog has in `botkit serve`: a sign that the bot's own code has set no others."""
 
 
 class EventLogger:
@@ -67,13 +76,16 @@ class EventLogger:
             fields["ref"] = reference(session)  # An agent system's line: it knows its session only.
         fields = {name: value for name, value in fields.items() if value is not None}
         if through_structlog:
-            getattr(self._structlog, logging.getLevelName(level).lower())(event, **fields)
+            getattr(self._structlog, METHODS[level])(event, **fields)
             return
         # Not by `Logger.log`, which looks for the caller by walking over the stack: it is the one who called `info`.
-        caller = sys._getframe(2)
+        try:
+            caller = sys._getframe(2)
+        except ValueError:  # No Python code did, but `atexit`, for example.
+            caller = sys._getframe()
         place = caller.f_code.co_filename, caller.f_lineno
         # One template for all events of a name, which services that collect errors group them by.
-        template, values = (f"{event} %s", (_Text(fields),)) if fields else (event, ())
+        template, values = (f"{event} %s", (_as_text(fields),)) if fields else (event, ())
         extra = {"botkit_event": event, "botkit_fields": fields}
         self._records.handle(
             self._records.makeRecord(
@@ -82,25 +94,16 @@ class EventLogger:
         )
 
 
-class _Text:
-    """Fields as text, ``effect=SendToAgent code=BK-4001``, made when somebody asks: the lines of `botkit serve` need none."""
-
-    __slots__ = ("_fields",)
-
-    def __init__(self, fields: dict[str, Any]) -> None:
-        self._fields = fields
-
-    def __str__(self) -> str:
-        return " ".join(f"{name}={_value(value)}" for name, value in self._fields.items())
-
-    __repr__ = __str__
-
-
 def _application_has_structlog() -> bool:
     """Whether the application has configured structlog: then BotKit's events go where its own go."""
     return structlog.is_configured() and not isinstance(
-        structlog.get_config()["logger_factory"], ServiceLoggers
+        structlog.get_config()["processors"], ServiceProcessors
     )
+
+
+def _as_text(fields: dict[str, Any]) -> str:
+    """Fields in one line: ``effect=SendToAgent code=BK-4001``."""
+    return " ".join(f"{name}={_value(value)}" for name, value in fields.items())
 
 
 def _value(value: object) -> str:

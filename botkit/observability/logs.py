@@ -9,7 +9,7 @@ from typing import Any, Final, TextIO
 import structlog
 
 from botkit.observability import outputs
-from botkit.observability.events import ServiceLoggers
+from botkit.observability.events import METHODS, ServiceProcessors
 from botkit.observability.tracebacks import where
 
 _NOISY_LOGGERS = ("apscheduler", "aiohttp.access")
@@ -21,7 +21,7 @@ _LABELS: Final[tuple[structlog.typing.Processor, ...]] = (
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
-"""What a line says besides its event."""
+"""They add to a line what it says besides its event."""
 
 LEVELS = ("debug", "info", "warning", "error")
 """The levels of `botkit serve --log-level`."""
@@ -39,13 +39,15 @@ def set_up_logging(*, json: bool, stream: TextIO | None = None, level: str = "in
     (`where`), not by its text.
     """
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_LABELS,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=ServiceLoggers(),
+        processors=ServiceProcessors(
+            (
+                structlog.stdlib.filter_by_level,
+                *_LABELS,
+                structlog.stdlib.PositionalArgumentsFormatter(),
+                structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+            )
+        ),
+        logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
     target = stream or sys.stderr
@@ -99,11 +101,11 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """See `logging.Formatter`."""
-        fields = getattr(record, "botkit_fields", None)
-        if fields is None:
+        event, fields = getattr(record, "botkit_event", None), getattr(record, "botkit_fields", None)
+        if event is None or fields is None or record.exc_info:
             return super().format(record)
-        method = record.levelname.lower()
-        line: Any = {**fields, "event": record.__dict__["botkit_event"]}
+        method = METHODS.get(record.levelno, record.levelname.lower())
+        line: Any = {**fields, "event": event}
         line |= {"_record": record, "_from_structlog": False}  # What structlog's own processors find.
         for process in self._all:
             line = process(None, method, line)

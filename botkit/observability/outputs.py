@@ -29,12 +29,14 @@ _log = get_logger("botkit.outputs")
 MAX_BYTES: Final = 1024 * 1024
 """Max bytes of one output that wait; as many may be on their way into the pipe."""
 GATHER_SECONDS: Final = 0.05
-"""How long the thread lets lines come together after it has written: while the loop is busy, each of its turns costs ten times
-what a line costs."""
+"""How long the thread lets lines come together after it has written: while the relay is busy, waking the thread costs more than
+many lines."""
 DRAIN_SECONDS: Final = 1.0
 """How long the end of the process waits for what is not written yet."""
 
 
+_GAP: Final = b""
+"""Waits where lines were dropped. If all before it has been taken meanwhile, nothing else would wake the thread."""
 _Written: TypeAlias = "SimpleQueue[None]"
 """Gets something when all is written that was said before it."""
 
@@ -71,6 +73,8 @@ class Output(io.RawIOBase):
         """Has something when the lines that wait are to be written at once."""
         self._ends = False
         """Whether the process ends: no line waits for others."""
+        self._tells = False
+        """Whether the thread tells of a gap: what it says comes before all that has waited since."""
         self._forked = False
         os.register_at_fork(after_in_child=self._write_directly)
         self._thread = Thread(target=self._run, name=f"botkit-{name}", daemon=True)
@@ -104,13 +108,14 @@ class Output(io.RawIOBase):
             return 0
         if self._forked:
             self._write(line)
-        elif get_ident() == self._thread.ident:
-            self._notices.append(line)  # It tells of a gap: that comes before all that has waited since.
+        elif self._tells and get_ident() == self._thread.ident:
+            self._notices.append(line)
         elif self._full or (self._bytes and self._bytes + size > self._max_bytes):
             self._count_dropped(line)
             if not self._full:
                 self._full = True
-                self._waiting.put(b"")  # The gap: all that came before it may have been taken meanwhile.
+                self._waiting.put(_GAP)
+                self.hurry()
         else:
             self._bytes += size
             self._waiting.put(line)
@@ -118,7 +123,8 @@ class Output(io.RawIOBase):
 
     def hurry(self) -> None:
         """Let what waits be written at once."""
-        self._hurried.put(None)
+        if self._hurried.empty():  # Else its thread has not seen that yet, perhaps for hours.
+            self._hurried.put(None)
 
     def drain(self, seconds: float) -> bool:
         """Wait until all is written, at most this long, and let no line wait for others any more. Returns whether it is."""
@@ -138,11 +144,12 @@ class Output(io.RawIOBase):
         while True:
             taken = [self._waiting.get()]
             taken += [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
-            lines = [one for one in taken if isinstance(one, bytes)]
+            lines = [one for one in taken if isinstance(one, bytes) and one != _GAP]
             size = sum(map(len, lines))
             self._bytes = 0 if self._waiting.empty() else self._bytes - size
-            self._full = False
-            gap = self._unsaid  # Behind these lines, and before all that are taken from now on.
+            if _GAP in taken:
+                self._full = False
+            gap = 0 if self._full else self._unsaid
             self._write_all(lines)
             if self._waiting.empty():
                 gap = self._unsaid
@@ -169,15 +176,16 @@ class Output(io.RawIOBase):
         if not self._ends:
             with suppress(Empty):
                 self._hurried.get(timeout=GATHER_SECONDS)
-        for _ in range(self._hurried.qsize()):
-            self._hurried.get_nowait()
 
     def _tell(self, count: int) -> None:
         """Log the size of a gap behind the lines that were taken."""
+        self._tells = True
         try:
             _log.error("log_lines_dropped", count=count, output=self.name)
         except Exception as error:  # noqa: BLE001 (a handler of the bot may raise anything; lines are still written)
             self.write(f"log_lines_dropped count={count} not logged: {where(error)}\n".encode())
+        finally:
+            self._tells = False
 
     def _count_dropped(self, lines: bytes) -> None:
         count = lines.count(b"\n") or 1

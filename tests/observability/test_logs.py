@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import _thread
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -142,6 +144,89 @@ def test_events_go_where_those_of_an_application_with_structlog_go(caplog: pytes
         get_logger("botkit.test").warning("something", count=3, code=None)
     assert events == [{"event": "something", "count": 3, "log_level": "warning"}]
     assert caplog.records == []
+
+
+def test_levels_may_have_other_names_in_an_application(stream: io.StringIO) -> None:
+    logging.addLevelName(logging.WARNING, "WARN")
+    try:
+        with structlog.testing.capture_logs() as events:
+            get_logger("botkit.test").warning("something")
+        set_up_logging(json=True, stream=stream)
+        get_logger("botkit.test").warning("something")
+    finally:
+        logging.addLevelName(logging.WARNING, "WARNING")
+    assert [event["log_level"] for event in events] == ["warning"]
+    assert json.loads(stream.getvalue())["level"] == "warning"
+
+
+def test_processors_that_a_bot_has_set_in_the_service_get_the_events(stream: io.StringIO) -> None:
+    set_up_logging(json=True, stream=stream)
+    processors = structlog.get_config()["processors"]
+
+    def mark(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**event, "marked": True}
+
+    structlog.configure(processors=[mark, *processors])
+    get_logger("botkit.test").warning("something", count=3)
+    line = json.loads(stream.getvalue())
+    assert (line["event"], line["count"], line["marked"]) == ("something", 3, True)
+
+
+def test_what_the_application_has_switched_off_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    log = get_logger("botkit.plain")
+    logging.disable(logging.WARNING)
+    try:
+        log.warning("below the level of all")
+    finally:
+        logging.disable(logging.NOTSET)
+
+    def no_second(record: logging.LogRecord) -> bool:
+        return bool(record.__dict__["botkit_event"] != "second")
+
+    logger = logging.getLogger("botkit.plain")
+    logger.addFilter(no_second)
+    try:
+        log.warning("first")
+        log.warning("second")
+    finally:
+        logger.removeFilter(no_second)
+    assert caplog.messages == ["first"]
+
+
+def test_a_filter_that_hides_words_finds_the_fields_as_text(caplog: pytest.LogCaptureFixture) -> None:
+    def hide(record: logging.LogRecord) -> bool:
+        assert isinstance(record.args, tuple)
+        record.args = tuple(
+            one.replace("hidden", "***") if isinstance(one, str) else one for one in record.args
+        )
+        return True
+
+    caplog.handler.addFilter(hide)
+    get_logger("botkit.plain").warning("something", detail="hidden")
+    assert caplog.messages == ["something detail=***"]
+
+
+def test_an_event_that_no_python_code_logs_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """`atexit` calls functions from C."""
+    logged = threading.Event()
+    handle = caplog.handler.handle
+
+    def handled(record: logging.LogRecord) -> logging.LogRecord | bool:
+        try:
+            return handle(record)
+        finally:
+            logged.set()
+
+    caplog.handler.handle = handled  # type: ignore[method-assign,assignment]
+    _thread.start_new_thread(get_logger("botkit.plain").warning, ("goodbye",))
+    assert logged.wait(30)
+    assert caplog.messages == ["goodbye"]
+
+
+def test_a_record_with_fields_of_somebody_else_is_a_line_too(stream: io.StringIO) -> None:
+    set_up_logging(json=True, stream=stream)
+    logging.getLogger("other").warning("said", extra={"botkit_fields": {"a": 1}})
+    assert json.loads(stream.getvalue())["event"] == "said"
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
 import re
+import select
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from queue import SimpleQueue
 
 import pytest
 
@@ -49,7 +52,7 @@ def test_lines_arrive_in_their_order(pipe: Pipe) -> None:
 
 
 def test_lines_come_together_after_one_was_written(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are written at once."""
+    """They are written in one piece."""
     rests, goes_on = threading.Event(), threading.Event()
     chunks: list[bytes] = []
     write = Output._write
@@ -95,6 +98,27 @@ def test_an_error_waits_for_no_other_line(patient: Output, pipe: Pipe, level: st
     until(lambda: pipe.lines() == ["first", "second", "third"], "for the error")
 
 
+def test_an_output_without_room_lets_no_more_lines_come_together(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "GATHER_SECONDS", 3_600.0)
+    output = Output(pipe.writer, "stderr", max_bytes=10)
+    output.write(b"first\n")
+    until(lambda: pipe.lines() == ["first"], "for the first line")
+    output.write(b"second\n")
+    output.write(b"has no room\n")
+    until(lambda: pipe.lines() == ["first", "second"], "for what waited")
+
+
+def test_errors_that_nobody_reads_take_no_memory_of_their_own(pipe: Pipe) -> None:
+    pipe.fill()
+    output = Output(pipe.writer, "stderr")
+    output.write(b"never read\n")
+    for _ in range(1_000):
+        output.hurry()
+    assert output._hurried.qsize() <= 2
+
+
 def test_lines_that_do_not_tell_of_errors_wait_for_others(patient: Output, pipe: Pipe) -> None:
     lines = Lines(io.TextIOWrapper(patient, line_buffering=True))
     lines.handle(logging.LogRecord("botkit", logging.WARNING, __file__, 1, "second", None, None))
@@ -131,6 +155,108 @@ def test_the_notice_comes_where_the_gap_is(pipe: Pipe, logger: logging.Logger) -
     assert output.dropped >= 250
     logger.info("afterwards")
     until(lambda: pipe.lines()[-1] == "afterwards", "for the line after the gap")
+
+
+class Interrupted(SimpleQueue[object]):
+    """A queue whose reader is interrupted once, when it has counted what waits."""
+
+    meanwhile: Callable[[], None] | None = None
+
+    def qsize(self) -> int:
+        size = super().qsize()
+        if (call := self.meanwhile) is not None:
+            self.meanwhile = None
+            call()
+        return size
+
+
+def test_a_gap_that_begins_while_the_thread_takes_lines_is_told_where_it_is(
+    pipe: Pipe, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outputs, "SimpleQueue", Interrupted)
+    write = Output._write
+
+    def interrupted(output: Output, data: bytes) -> None:
+        write(output, data)
+        if b"line 4" in data:
+            output.write(b"line 9\n")
+
+    monkeypatch.setattr(Output, "_write", interrupted)
+    output = Output(pipe.writer, "stderr", max_bytes=40)
+    logger.addHandler(logging.StreamHandler(io.TextIOWrapper(output, line_buffering=True)))
+
+    def write_eight() -> None:
+        for number in range(1, 9):
+            output.write(f"line {number}\n".encode())
+
+    output._waiting.meanwhile = write_eight  # type: ignore[attr-defined]
+    output.write(b"line 0\n")
+    until(lambda: "line 9" in pipe.lines(), "for the last line")
+    taken = [f"line {number}" for number in range(5)]
+    assert pipe.lines() == [*taken, "log_lines_dropped count=4 output=stderr", "line 9"]
+
+
+def test_a_gap_that_begins_when_all_has_just_been_taken_is_told(
+    pipe: Pipe, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe.fill()
+    output = Output(pipe.writer, "stderr", max_bytes=10)
+    output.write(b"taken at once\n")
+    until(lambda: not output.waiting, "for the thread to take the first line")
+    output.write(b"waits\n")
+    count_dropped = output._count_dropped
+
+    def late(line: bytes) -> None:
+        until(lambda: pipe.lines() == ["taken at once", "waits"], "for all that waits")
+        count_dropped(line)
+
+    monkeypatch.setattr(output, "_count_dropped", late)
+    output.write(b"has no room\n")
+    until(lambda: caplog.messages, "for the notice")
+    assert caplog.messages == ["log_lines_dropped count=1 output=stderr"]
+    output.write(b"again\n")
+    until(lambda: pipe.lines()[-1] == "again", "for the line after the gap")
+
+
+def test_what_finalizers_say_in_the_thread_of_an_output_is_written_too(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests = Output._let_lines_come
+    finalizers = [lambda output: output.write(b"of a finalizer\n")]
+
+    def rest(output: Output) -> None:
+        while finalizers:
+            finalizers.pop()(output)
+        rests(output)
+
+    monkeypatch.setattr(Output, "_let_lines_come", rest)
+    output = Output(pipe.writer, "stderr")
+    output.write(b"first\n")
+    until(lambda: pipe.lines() == ["first", "of a finalizer"], "for both lines")
+
+
+def test_an_error_in_the_midst_of_lines_is_told_although_no_others_come(
+    pipe: Pipe, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Output._write
+
+    def once_full(output: Output, data: bytes) -> None:
+        if data.startswith(b"a"):
+            raise OSError(errno.ENOSPC, "no space")
+        write(output, data)
+
+    monkeypatch.setattr(Output, "_write", once_full)
+    output = Output(pipe.writer, "stderr")
+    with monkeypatch.context() as patch:
+        patch.setattr(outputs, "GATHER_SECONDS", 3_600.0)
+        output.write(b"first\n")
+        until(lambda: pipe.lines() == ["first"], "for the first line")
+    output.write(b"a" * select.PIPE_BUF + b"\n")
+    output.write(b"written\n")
+    output.hurry()
+    until(lambda: caplog.messages, "for the notice")
+    assert caplog.messages == ["log_lines_dropped count=1 output=stderr"]
+    assert pipe.lines() == ["first", "written"]
 
 
 def _numbered(lines: Sequence[str]) -> int:
@@ -241,6 +367,23 @@ def test_what_was_lost_to_errors_is_said_when_lines_can_be_written_again(
     until(lambda: caplog.messages, "for the notice")
     assert caplog.messages == ["log_lines_dropped count=2 output=stderr"]
     until(lambda: pipe.lines() == ["written"], "for the line behind it")
+
+
+def test_a_gap_is_no_sign_that_lines_can_be_written_again(
+    pipe: Pipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    with open("/dev/full", "wb", buffering=0) as full:
+        descriptor = os.dup(full.fileno())
+    output = Output(descriptor, "stderr")
+    output.write(b"lost\n")
+    assert output.drain(30)
+    output._waiting.put(outputs._GAP)  # As if lines had been dropped when the thread had just taken all.
+    assert output.drain(30)
+    assert caplog.messages == []
+    os.dup2(pipe.writer, descriptor)
+    output.write(b"written\n")
+    until(lambda: caplog.messages, "for the notice")
+    assert caplog.messages == ["log_lines_dropped count=1 output=stderr"]
 
 
 def test_a_pipe_that_others_have_made_non_blocking_loses_nothing(pipe: Pipe) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +21,7 @@ from botkit.handoff.events import (
     AccessGranted,
     AgentJoined,
     AgentSaid,
+    AgentSideEvent,
     AgentTyping,
     Content,
     FromAgents,
@@ -27,6 +30,7 @@ from botkit.handoff.events import (
 )
 from botkit.ledger.codec import conversation_from_json, conversation_to_json
 from botkit.ledger.interface import Input
+from botkit.relay import bounds
 from botkit.relay.bounds import MAX_NAME, grant_within_bounds, within_bounds
 from botkit.testing.waiting import async_until
 from tests.ledger.ledger_stage import SqliteStage
@@ -158,3 +162,13 @@ async def test_access_that_expires_at_no_time_has_no_expiry(world: World, expire
 def test_access_that_cannot_be_stored_is_a_bad_reply(granted: Any) -> None:
     with pytest.raises(BadReply):
         grant_within_bounds(granted, START)
+
+
+def test_every_event_with_numbers_of_its_own_has_them_checked() -> None:
+    with_numbers = {
+        kind
+        for kind in get_args(AgentSideEvent)
+        for field in msgspec.structs.fields(kind)
+        if field.name not in ("at", "high_water_ms") and re.search("int|float|IdleRule", str(field.type))
+    }
+    assert with_numbers == bounds._WITH_NUMBERS
