@@ -21,7 +21,7 @@ _LABELS: Final[tuple[structlog.typing.Processor, ...]] = (
     structlog.stdlib.add_logger_name,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 )
-"""They add to a line what it says besides its event."""
+"""Processors that add the level, the logger's name, the time, and what the bot's own code has bound."""
 
 LEVELS = ("debug", "info", "warning", "error")
 """The levels of `botkit serve --log-level`."""
@@ -105,8 +105,8 @@ class _Formatter(structlog.stdlib.ProcessorFormatter):
         if event is None or fields is None or record.exc_info:
             return super().format(record)
         method = METHODS.get(record.levelno, record.levelname.lower())
-        line: Any = {**fields, "event": event}
-        line |= {"_record": record, "_from_structlog": False}  # What structlog's own processors find.
+        # The last two are for structlog's own processors.
+        line: Any = {**fields, "event": event, "_record": record, "_from_structlog": False}
         for process in self._all:
             line = process(None, method, line)
         return str(line)

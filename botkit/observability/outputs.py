@@ -64,6 +64,7 @@ class Output(io.RawIOBase):
         # cannot be interrupted.
         self._waiting: SimpleQueue[bytes | _Written] = SimpleQueue()
         self._notices: list[bytes] = []
+        """What the thread logs of a gap. It is written when no log handler holds a lock any more."""
         self._bytes = 0
         """Of the lines that wait. Threads that write at the same moment may falsify it, until nothing waits."""
         self._full = False
@@ -74,7 +75,7 @@ class Output(io.RawIOBase):
         self._ends = False
         """Whether the process ends: no line waits for others."""
         self._tells = False
-        """Whether the thread tells of a gap: what it says comes before all that has waited since."""
+        """Whether the thread logs the size of a gap."""
         self._forked = False
         os.register_at_fork(after_in_child=self._write_directly)
         self._thread = Thread(target=self._run, name=f"botkit-{name}", daemon=True)

@@ -66,12 +66,9 @@ def within_bounds(event: FromAgents, now: Instant) -> tuple[FromAgents | None, s
     try:
         data = _encode(event)
         decode(data)
-        if len(data) >= _SHORT_BYTES:
-            wrong = _out_of_bounds_or_long(event, now)
-        elif kind in _WITH_NUMBERS or not _has_possible_times(event, now):
-            wrong = _out_of_bounds(event, now)
-        else:
+        if len(data) < _SHORT_BYTES and kind not in _WITH_NUMBERS and _has_possible_times(event, now):
             return event, ""
+        wrong = [*_out_of_bounds(event, now), *(name for name, _ in _long_texts(event))]
     except Exception:  # noqa: BLE001 - a plug-in may bring anything
         return _mended(event, now)
     return (event, "") if not wrong else _mended(event, now)
@@ -111,7 +108,7 @@ def _has_possible_times(event: FromAgents, now: Instant) -> bool:
 
 def _out_of_bounds(event: FromAgents, now: Instant) -> list[str]:
     """The fields with impossible numbers."""
-    wrong: list[str] = []
+    wrong = []
     if not _is_within(event.at, now - YEAR_SECONDS, now + DAY_SECONDS):
         wrong.append("at")
     if not _is_within(event.high_water_ms, 0, (now + DAY_SECONDS) * 1_000):
@@ -128,10 +125,6 @@ def _out_of_bounds(event: FromAgents, now: Instant) -> list[str]:
             if not (_is_within(warning, 0, YEAR_SECONDS) and _is_within(timeout, 0, YEAR_SECONDS)):
                 wrong.append("idle")
     return wrong
-
-
-def _out_of_bounds_or_long(event: FromAgents, now: Instant) -> list[str]:
-    return [*_out_of_bounds(event, now), *(name for name, _ in _long_texts(event))]
 
 
 def _long_texts(event: FromAgents) -> list[tuple[str, str]]:

@@ -5,7 +5,8 @@ import io
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 import structlog
@@ -172,6 +173,17 @@ def test_processors_that_a_bot_has_set_in_the_service_get_the_events(stream: io.
     assert (line["event"], line["count"], line["marked"]) == ("something", 3, True)
 
 
+@contextmanager
+def filtered(one: Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    """With a filter of the application's on the logger `botkit.plain`."""
+    logger = logging.getLogger("botkit.plain")
+    logger.addFilter(one)
+    try:
+        yield
+    finally:
+        logger.removeFilter(one)
+
+
 def test_what_the_application_has_switched_off_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
     log = get_logger("botkit.plain")
     logging.disable(logging.WARNING)
@@ -183,13 +195,9 @@ def test_what_the_application_has_switched_off_is_not_logged(caplog: pytest.LogC
     def no_second(record: logging.LogRecord) -> bool:
         return bool(record.__dict__["botkit_event"] != "second")
 
-    logger = logging.getLogger("botkit.plain")
-    logger.addFilter(no_second)
-    try:
+    with filtered(no_second):
         log.warning("first")
         log.warning("second")
-    finally:
-        logger.removeFilter(no_second)
     assert caplog.messages == ["first"]
 
 
@@ -201,12 +209,14 @@ def test_a_filter_that_hides_words_finds_the_fields_as_text(caplog: pytest.LogCa
         )
         return True
 
-    caplog.handler.addFilter(hide)
-    get_logger("botkit.plain").warning("something", detail="hidden")
+    with filtered(hide):
+        get_logger("botkit.plain").warning("something", detail="hidden")
     assert caplog.messages == ["something detail=***"]
 
 
-def test_an_event_that_no_python_code_logs_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_event_that_no_python_code_logs_is_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`atexit` calls functions from C."""
     logged = threading.Event()
     handle = caplog.handler.handle
@@ -217,7 +227,7 @@ def test_an_event_that_no_python_code_logs_is_logged(caplog: pytest.LogCaptureFi
         finally:
             logged.set()
 
-    caplog.handler.handle = handled  # type: ignore[method-assign,assignment]
+    monkeypatch.setattr(caplog.handler, "handle", handled)
     _thread.start_new_thread(get_logger("botkit.plain").warning, ("goodbye",))
     assert logged.wait(30)
     assert caplog.messages == ["goodbye"]

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
+from typing import Any
 
 import pytest
 
@@ -80,9 +81,15 @@ def test_lines_come_together_after_one_was_written(pipe: Pipe, monkeypatch: pyte
 @pytest.fixture
 def patient(pipe: Pipe, monkeypatch: pytest.MonkeyPatch) -> Output:
     """The only replaced output; it has written a line, and lets others come together for an hour."""
-    monkeypatch.setattr(outputs, "GATHER_SECONDS", 3_600.0)
-    output = Output(pipe.writer, "stderr")
+    output = gathering(pipe, monkeypatch)
     monkeypatch.setattr(outputs, "_outputs", [output])
+    return output
+
+
+def gathering(pipe: Pipe, monkeypatch: pytest.MonkeyPatch, *, max_bytes: int = outputs.MAX_BYTES) -> Output:
+    """An output that has written a line, and lets others come together for an hour."""
+    monkeypatch.setattr(outputs, "GATHER_SECONDS", 3_600.0)
+    output = Output(pipe.writer, "stderr", max_bytes=max_bytes)
     output.write(b"first\n")
     until(lambda: pipe.lines() == ["first"], "for the first line")
     return output
@@ -101,10 +108,7 @@ def test_an_error_waits_for_no_other_line(patient: Output, pipe: Pipe, level: st
 def test_an_output_without_room_lets_no_more_lines_come_together(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outputs, "GATHER_SECONDS", 3_600.0)
-    output = Output(pipe.writer, "stderr", max_bytes=10)
-    output.write(b"first\n")
-    until(lambda: pipe.lines() == ["first"], "for the first line")
+    output = gathering(pipe, monkeypatch, max_bytes=10)
     output.write(b"second\n")
     output.write(b"has no room\n")
     until(lambda: pipe.lines() == ["first", "second"], "for what waited")
@@ -126,13 +130,19 @@ def test_lines_that_do_not_tell_of_errors_wait_for_others(patient: Output, pipe:
     assert pipe.lines() == ["first"]
 
 
+def stuck(pipe: Pipe, *, max_bytes: int) -> Output:
+    """An output whose thread waits for the reader of a full pipe, with its first line."""
+    pipe.fill()
+    output = Output(pipe.writer, "stderr", max_bytes=max_bytes)
+    output.write(b"taken at once\n")
+    until(lambda: not output.waiting, "for the thread to take the first line")
+    return output
+
+
 def test_nobody_waits_for_a_reader_and_what_has_no_room_is_counted(
     pipe: Pipe, caplog: pytest.LogCaptureFixture
 ) -> None:
-    pipe.fill()
-    output = Output(pipe.writer, "stderr", max_bytes=1_000)
-    output.write(b"taken at once\n")
-    until(lambda: not output.waiting, "for the thread to take the first line")
+    output = stuck(pipe, max_bytes=1_000)
     for number in range(500):
         output.write(f"line {number:04}\n".encode())
     assert output.dropped == 400
@@ -157,7 +167,7 @@ def test_the_notice_comes_where_the_gap_is(pipe: Pipe, logger: logging.Logger) -
     until(lambda: pipe.lines()[-1] == "afterwards", "for the line after the gap")
 
 
-class Interrupted(SimpleQueue[object]):
+class Interrupted(SimpleQueue[Any]):
     """A queue whose reader is interrupted once, when it has counted what waits."""
 
     meanwhile: Callable[[], None] | None = None
@@ -189,7 +199,8 @@ def test_a_gap_that_begins_while_the_thread_takes_lines_is_told_where_it_is(
         for number in range(1, 9):
             output.write(f"line {number}\n".encode())
 
-    output._waiting.meanwhile = write_eight  # type: ignore[attr-defined]
+    assert isinstance(output._waiting, Interrupted)
+    output._waiting.meanwhile = write_eight
     output.write(b"line 0\n")
     until(lambda: "line 9" in pipe.lines(), "for the last line")
     taken = [f"line {number}" for number in range(5)]
@@ -199,10 +210,7 @@ def test_a_gap_that_begins_while_the_thread_takes_lines_is_told_where_it_is(
 def test_a_gap_that_begins_when_all_has_just_been_taken_is_told(
     pipe: Pipe, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipe.fill()
-    output = Output(pipe.writer, "stderr", max_bytes=10)
-    output.write(b"taken at once\n")
-    until(lambda: not output.waiting, "for the thread to take the first line")
+    output = stuck(pipe, max_bytes=10)
     output.write(b"waits\n")
     count_dropped = output._count_dropped
 
@@ -246,11 +254,7 @@ def test_an_error_in_the_midst_of_lines_is_told_although_no_others_come(
         write(output, data)
 
     monkeypatch.setattr(Output, "_write", once_full)
-    output = Output(pipe.writer, "stderr")
-    with monkeypatch.context() as patch:
-        patch.setattr(outputs, "GATHER_SECONDS", 3_600.0)
-        output.write(b"first\n")
-        until(lambda: pipe.lines() == ["first"], "for the first line")
+    output = gathering(pipe, monkeypatch)
     output.write(b"a" * select.PIPE_BUF + b"\n")
     output.write(b"written\n")
     output.hurry()
@@ -286,10 +290,7 @@ def test_a_handler_that_fails_does_not_end_the_output(pipe: Pipe, logger: loggin
 
 
 def test_a_line_after_one_that_was_dropped_is_not_taken_before_the_gap_is_told(pipe: Pipe) -> None:
-    pipe.fill()
-    output = Output(pipe.writer, "stderr", max_bytes=10)
-    output.write(b"taken at once\n")
-    until(lambda: not output.waiting, "for the thread to take the first line")
+    output = stuck(pipe, max_bytes=10)
     output.write(b"waits\n")
     output.write(b"has no room\n")
     output.write(b"has\n")
@@ -300,10 +301,7 @@ def test_a_finalizer_that_logs_while_a_line_is_taken_waits_for_nobody(
     pipe: Pipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The interpreter calls finalizers at any place. Another thread may hold the lock of a log handler then, and write."""
-    pipe.fill()
-    output = Output(pipe.writer, "stderr", max_bytes=10)
-    output.write(b"taken at once\n")
-    until(lambda: not output.waiting, "for the thread to take the first line")
+    output = stuck(pipe, max_bytes=10)
     output.write(b"waits\n")
     handlers_lock, is_called, logged = threading.Lock(), threading.Event(), []
 
@@ -354,15 +352,18 @@ def test_a_pipe_without_a_reader_costs_its_lines_and_nothing_else(
     assert caplog.records == []
 
 
+def on_a_full_disk() -> Output:
+    with open("/dev/full", "wb", buffering=0) as full:
+        return Output(os.dup(full.fileno()), "stderr")
+
+
 def test_what_was_lost_to_errors_is_said_when_lines_can_be_written_again(
     pipe: Pipe, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with open("/dev/full", "wb", buffering=0) as full:
-        descriptor = os.dup(full.fileno())
-    output = Output(descriptor, "stderr")
+    output = on_a_full_disk()
     output.write(b"lost\nlost as well\n")
     assert output.drain(30)
-    os.dup2(pipe.writer, descriptor)
+    os.dup2(pipe.writer, output.fileno())
     output.write(b"written\n")
     until(lambda: caplog.messages, "for the notice")
     assert caplog.messages == ["log_lines_dropped count=2 output=stderr"]
@@ -372,15 +373,13 @@ def test_what_was_lost_to_errors_is_said_when_lines_can_be_written_again(
 def test_a_gap_is_no_sign_that_lines_can_be_written_again(
     pipe: Pipe, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with open("/dev/full", "wb", buffering=0) as full:
-        descriptor = os.dup(full.fileno())
-    output = Output(descriptor, "stderr")
+    output = on_a_full_disk()
     output.write(b"lost\n")
     assert output.drain(30)
     output._waiting.put(outputs._GAP)  # As if lines had been dropped when the thread had just taken all.
     assert output.drain(30)
     assert caplog.messages == []
-    os.dup2(pipe.writer, descriptor)
+    os.dup2(pipe.writer, output.fileno())
     output.write(b"written\n")
     until(lambda: caplog.messages, "for the notice")
     assert caplog.messages == ["log_lines_dropped count=1 output=stderr"]

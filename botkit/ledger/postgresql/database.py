@@ -290,9 +290,7 @@ def committed(connection: Connection, query: str, values: Any = None) -> Sequenc
 
     Raises: FsyncIsOff, although it is committed.
     """
-    row = connection.execute(query, values).fetchone()
-    assert row is not None  # noqa: S101 - such a statement has one row
-    *columns, fsync = row
+    ((*columns, fsync),) = connection.execute(query, values).fetchall()
     if not fsync:
         raise FsyncIsOff
     return columns

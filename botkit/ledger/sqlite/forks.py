@@ -32,7 +32,7 @@ class _Busy:
     """Entered by a thread while it uses a connection."""
 
     def __init__(self) -> None:
-        self._begin()
+        self._reset()
         self._threads = 0
         self._open: WeakSet[_Connection] = WeakSet()
         self._inherited: list[_Connection] = []
@@ -40,7 +40,7 @@ class _Busy:
             before=self._before, after_in_parent=self._in_parent, after_in_child=self._in_child
         )
 
-    def _begin(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._forking = 0
@@ -96,7 +96,7 @@ class _Busy:
 
     def _in_child(self) -> None:
         """What its parent's threads were busy with stays so for ever."""
-        self._begin()
+        self._reset()
         self._inherited += self._open  # So that garbage collection does not close them.
         self._open = WeakSet()
 
