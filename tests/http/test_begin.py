@@ -7,6 +7,7 @@ import gc
 import threading
 import weakref
 from collections.abc import AsyncIterator, Callable
+from queue import SimpleQueue
 
 import pytest
 import uvloop
@@ -113,6 +114,37 @@ async def test_a_failure_is_an_outcome(carrier: CurlTransport, unused_tcp_port: 
     await async_until(lambda: outcomes)
     assert isinstance(outcomes[0], Unreachable)
     assert outcomes[0].cause == "refused"
+
+
+def test_a_lone_call_goes_out_at_once_and_those_of_the_same_turn_in_the_next() -> None:
+    """The loop does not go on while the server looks what has come."""
+    arrived: SimpleQueue[bytes] = SimpleQueue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while head := await reader.readuntil(b"\r\n\r\n"):
+            arrived.put(head.split()[1])
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine")
+
+    async def talk(base: str) -> None:
+        outcomes: list[Outcome] = []
+        async with CurlTransport(allowed_hosts=None, insecure_http=True) as calls:
+
+            def begin(path: str) -> None:
+                calls.begin(Request("call", "GET", f"{base}/{path}"), outcomes.append)
+
+            for path in ("first", "second"):
+                begin(path)  # Two connections are kept.
+            await async_until(lambda: len(outcomes) == 2)
+            assert {arrived.get(), arrived.get()} == {b"/first", b"/second"}
+            begin("lone")
+            assert arrived.get(timeout=5) == b"/lone"
+            begin("next")
+            assert len(outcomes) == 2
+            await async_until(lambda: len(outcomes) == 4)
+            assert arrived.get(timeout=5) == b"/next"
+
+    with serving(serve) as port:
+        asyncio.run(talk(f"http://127.0.0.1:{port}"))
 
 
 async def test_what_cannot_be_sent_is_refused_at_once(carrier: CurlTransport, base: str) -> None:

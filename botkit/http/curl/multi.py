@@ -40,16 +40,28 @@ class Multi:
             self._multi.setopt(pycurl.M_MAXCONNECTS, max_connections)
         self._sockets = Sockets()
         self._loop.add_reader(self._sockets.fileno(), self._on_ready)
-        self._soon = self._closed = False
+        self._soon = self._closed = self._is_alone = False
         self._due: float | None = None
         self._timer: asyncio.Handle | None = None
         self._timer_due = 0.0
         """When the timer is due. uvloop's handle does not tell it of a timer that is due already."""
 
     def start(self, curl: pycurl.Curl, ended: Ended) -> None:
-        """Start a transfer in the loop's next turn; `ended` is called once, unless it is removed before."""
-        self._multi.add_handle(curl)
+        """Start a transfer; `ended` is called once, in a later turn of the loop, unless it is removed before.
+
+        Its request goes out at once if there is no other transfer. Otherwise it goes in the next turn, together with those that
+        start in this one.
+        """
+        self._is_alone = not self._transfers and not self._ended
+        try:
+            self._multi.add_handle(curl)
+        finally:
+            is_alone, self._is_alone = self._is_alone, False
         self._transfers[curl] = ended
+        if is_alone:
+            _, running = self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            if not running:
+                self._wake_in(0)
 
     def remove(self, curl: pycurl.Curl) -> None:
         """Break a transfer off, if it is still in progress; a connection in the middle of a response is closed."""
@@ -101,7 +113,7 @@ class Multi:
         if self._closed:
             return
         if milliseconds == 0:
-            if not self._soon:
+            if not self._soon and not self._is_alone:
                 self._soon = True
                 self._loop.call_soon(self._on_turn)
         elif milliseconds < 0:
