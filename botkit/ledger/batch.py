@@ -315,6 +315,8 @@ def in_order(queued: Sequence[tuple[Input, T]]) -> Sequence[tuple[Input, T]]:
     its requests by the millisecond (docs/protocols/kore-xo-botkit.md, 2.3), so messages that meet in one commit are reordered.
     They swap places among themselves only. Committed messages keep their place: nothing waits for a message that may never come.
     """
+    if len(queued) < 2:
+        return queued
     highest: dict[ConversationId, int] = {}
     late: set[ConversationId] = set()
     for input, _ in queued:

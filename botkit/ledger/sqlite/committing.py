@@ -45,6 +45,7 @@ _INPUTS_FAULT = (
 """Errors of an input whose values SQLite cannot store; all other errors of sqlite3 are the store's."""
 
 Queued = tuple[Input, Receipt[Committed]]
+_NO_ROWS = Rows()
 _Written = tuple[Batch, Sequence[Outcome], int]
 """A batch, the outcome of each input, and the number of effects by which the outbox has grown."""
 
@@ -118,12 +119,12 @@ class Committing:
     def _next_rows(self) -> Rows:
         """What followers have written down. While the outbox is full they wait, and in the end refuse hooks."""
         if self.taking is None or self.depth >= MAX_UNDELIVERED:
-            return Rows()
+            return _NO_ROWS
         try:
             rows = self.taking.next(self._writer)
         except sqlite3.Error as error:
             self._fail((), error)
-            return Rows()
+            return _NO_ROWS
         if not rows.last and self._log is None:
             self.taking = None  # They were left by a former process: nobody else writes.
         return rows
@@ -145,7 +146,7 @@ class Committing:
     def _commit_alone(self, one: Queued) -> bool:
         """Whether the store works; the input may be refused for ever."""
         try:
-            return self._commit_together([one], Rows())
+            return self._commit_together([one], _NO_ROWS)
         except _INPUTS_FAULT as error:
             self._roll_back()
             one[1].settle(error)
@@ -164,7 +165,6 @@ class Committing:
             self._fail([receipt for _, receipt in wanted], error)
             return False
         self.depth += grown
-        self._wrote(writing.pages(batch) + rows.size // PAGE_BYTES)
         batch.apply()
         for conversation_id, (hook, _) in batch.payloads.items():
             self.payloads.put(conversation_id, hook)
@@ -176,7 +176,12 @@ class Committing:
                 for _, receipt in wanted:
                     receipt.settle(error)
                 return False
-        if (took := time.monotonic() - began) > SLOW_SECONDS:
+        took = time.monotonic() - began
+        told = [(input, receipt, outcome) for (input, receipt), outcome in zip(wanted, outcomes, strict=True)]
+        self._telling.tell(told, self._on_commit)
+        # Everything that nobody waits for comes after that.
+        self._wrote(writing.pages(batch) + rows.size // PAGE_BYTES)
+        if took > SLOW_SECONDS:
             self._lines.say(
                 "warning",
                 "commits_slow",
@@ -185,8 +190,6 @@ class Committing:
                 inputs=len(wanted),
                 fix=_SLOW_FIX,
             )
-        told = [(input, receipt, outcome) for (input, receipt), outcome in zip(wanted, outcomes, strict=True)]
-        self._telling.tell(told, self._on_commit)
         if self.taking is not None and rows.last:
             self.taking.done(self._writer, rows, [(receipt, outcome) for _, receipt, outcome in told])
         return True

@@ -99,6 +99,8 @@ def _delete_effects(connection: sqlite3.Connection, ids: Set[int]) -> int:
 
 def _with_rows(connection: sqlite3.Connection, query: str, rows: Sequence[tuple[Any, ...]]) -> int:
     """Run a query for all of these rows; the number of rows that it has changed."""
+    if len(rows) == 1:
+        return connection.execute(query, rows[0]).rowcount
     return sum(
         connection.execute(_of_rows(query, len(part)), list(chain.from_iterable(part))).rowcount
         for part in _parts(rows)
