@@ -39,6 +39,8 @@ LONGEST_COMPARED = 4_000
 
 def length(text: str) -> int:
     """The number of UTF-16 code units of `text`."""
+    if text.isascii():
+        return len(text)
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 

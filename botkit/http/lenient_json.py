@@ -173,6 +173,8 @@ def encoded(value: object) -> bytes:
 
 def has_many_brackets(data: bytes | str) -> bool:
     """Whether JSON may be nested more than `MAX_DEPTH` deep. Most documents have fewer brackets than that."""
+    if len(data) <= MAX_DEPTH:
+        return False
     if isinstance(data, str):
         return data.count("[") + data.count("{") > MAX_DEPTH
     return data.count(b"[") + data.count(b"{") > MAX_DEPTH

@@ -66,9 +66,10 @@ def within_bounds(event: FromAgents, now: Instant) -> tuple[FromAgents | None, s
     try:
         data = _encode(event)
         decode(data)
-        if len(data) < _SHORT_BYTES and kind not in _WITH_NUMBERS and _has_possible_times(event, now):
-            return event, ""
-        wrong = [*_out_of_bounds(event, now), *(name for name, _ in _long_texts(event))]
+        possible_times = _has_possible_times(event, now)
+        wrong = [] if possible_times and kind not in _WITH_NUMBERS else _out_of_bounds(event, now)
+        if len(data) >= _SHORT_BYTES:
+            wrong += [name for name, _ in _long_texts(event)]
     except Exception:  # noqa: BLE001 - a plug-in may bring anything
         return _mended(event, now)
     return (event, "") if not wrong else _mended(event, now)
