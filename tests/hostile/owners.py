@@ -10,6 +10,7 @@ from itertools import pairwise
 import psycopg
 
 from botkit.handoff.conversation import ConversationId
+from botkit.ledger.postgresql.ownership import LOCK
 from botkit.ledger.postgresql.shards import shard_of
 from tests.hostile.clouds import Attempt, user_id
 from tests.hostile.members import BOT_ID, Member
@@ -30,9 +31,9 @@ END $$;
 CREATE TRIGGER log_owner AFTER INSERT OR UPDATE ON shards FOR EACH ROW EXECUTE FUNCTION log_owner();
 INSERT INTO owners_log SELECT shard, owner, clean, 0 FROM shards
 """
-_HELD = """
+_HELD = f"""
 SELECT l.objid::int, a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-WHERE l.locktype = 'advisory' AND l.granted AND a.application_name LIKE 'botkit owner %'
+WHERE l.locktype = 'advisory' AND l.classid = {LOCK} AND l.granted AND a.application_name LIKE 'botkit owner %'
 """
 
 

@@ -7,12 +7,14 @@ from typing import cast
 
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from botkit.errors import LedgerError, LedgerUnusable
-from botkit.ledger.postgresql import server
+from botkit.ledger.postgresql import owner, server
 from botkit.ledger.postgresql.database import Connection, connect
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate
+from botkit.ledger.postgresql.ownership import other_schema
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.server import START, examine, examine_notifications, examine_session
 from botkit.ledger.postgresql.shards import SHARDS
@@ -261,6 +263,33 @@ def test_a_second_service_in_another_schema_of_the_database_is_refused(
         finally:
             here.close()
             second.close()
+            admin.execute("DROP SCHEMA apart CASCADE")
+
+
+def test_of_two_services_in_two_schemas_that_start_in_the_same_moment_one_owns_nothing(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither has found the other when it looked, before its own start."""
+    monkeypatch.setattr(server, "examine_neighbours", lambda _: None)
+    monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.01)
+    urls = (database, f"{database}?options=-c%20search_path%3Dapart")
+    with connect(database, "test") as admin, capture_logs() as lines:
+        admin.execute("CREATE SCHEMA apart")
+        both = [PostgresLedger(url, decide) for url in urls]
+        for one in both:
+            one.start(lambda _: None)
+        try:
+            first = until(lambda: next((one for one in both if len(one._owner.shards) == SHARDS), None))
+            (other,) = (one for one in both if one is not first)
+            refused = {"event": "store_lost", "reason": str(other_schema()), "log_level": "error"}
+            until(lambda: refused in lines, "for the log to say why")
+            assert not other.may_act()
+            assert not other._owner.shards
+            first.close()
+            until(lambda: len(other._owner.shards) == SHARDS, "until the other one owns what is its own")
+        finally:
+            for one in both:
+                one.close()
             admin.execute("DROP SCHEMA apart CASCADE")
 
 

@@ -218,14 +218,20 @@ class Owner:
             self._waiting.drop_all(_refuse)
 
     def _serve(self) -> None:
-        """Own shards until the service stops. Raises: an error of `LOST` when the connection is lost."""
-        session = connect(self._url, ownership.session_of(self._member), settings=ownership.SESSION)
+        """Own shards until the service stops.
+
+        Raises:
+            LedgerUnusable: the database belongs to the owners of another schema's tables.
+            Exception: an error of `LOST`: the connection is lost.
+        """
+        session = connect(self._url, "start", settings=ownership.SESSION)
         hears = {INPUTS_CHANNEL: self.told, ANSWERS_CHANNEL: self._awaited.told}
         with (
             session as connection,
             noticing_its_end(connection, self._session_ended),
             self._waiting.listening(connection, hears),
         ):
+            ownership.become_owner(connection, self._member)
             (block,) = connection.execute(SQL["block"]).fetchone() or (0,)
             self._held.deciding.ids = itertools.count(block * BLOCK * 2 + 1, 2)
             self._connected(connection)

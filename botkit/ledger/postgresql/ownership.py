@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from botkit.boottime import boottime
+from botkit.errors import LedgerUnusable
 from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection, FsyncIsOff
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import SHARDS
@@ -42,11 +43,44 @@ _ATTEMPTED = "attempted "
 """The beginning of the names of notes about shards."""
 LOCK = 0x426F744B
 """The class of the advisory locks: "BotK"."""
+MARK = 0x426F7453
+"""The class of those by which the session of each owner tells whose tables it uses: "BotS"."""
 
 
 def session_of(member: str) -> str:
     """The name of a member's session. It tells the others in which format the member writes, unless that is the first one."""
     return f"owner {member}" if FORMAT == 1 else f"owner {member} format {FORMAT}"
+
+
+def other_schema() -> LedgerUnusable:
+    """Why a service may not use the tables of this schema."""
+    return LedgerUnusable(
+        "another BotKit uses the tables of another schema in this database: each would disturb the other",
+        "give each BotKit a database of its own",
+    )
+
+
+def become_owner(connection: Connection, member: str) -> None:
+    """Let this session own shards: while it lives, none may that uses the tables of another schema.
+
+    The start of a service looks for those too (`server.examine_neighbours`), but two that start in the same moment find each
+    other only here.
+
+    Args:
+        connection: a session that is not called an owner yet. The others would leave shards to one that is refused.
+        member: its process.
+
+    Raises:
+        LedgerUnusable: there is one.
+    """
+    (tables,) = connection.execute(SQL["number_of_tables"]).fetchone() or (0,)
+    with connection.transaction():
+        given = {"lock": MARK, "tables": tables}
+        connection.execute(SQL["lock_database"], given)
+        if connection.execute(SQL["strange_marks"], given).fetchone() != (0,):
+            raise other_schema()
+        connection.execute(SQL["mark_database"], given)
+    connection.execute(SQL["rename_session"], (f"botkit {session_of(member)}",))
 
 
 class Ownership:

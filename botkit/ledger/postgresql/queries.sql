@@ -238,6 +238,26 @@ SELECT
      AND state_change < clock_timestamp() - %(stuck)s * interval '1 second'),
     :now, :fsync
 
+-- name: lock_database
+-- Until the transaction ends, no other session of an owner marks the database.
+SELECT pg_advisory_xact_lock(%(lock)s, 0)
+
+-- name: strange_marks
+-- Sessions of owners of the tables of another schema.
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND classid = %(lock)s AND objid::bigint NOT IN (0, %(tables)s) AND granted
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+
+-- name: number_of_tables
+-- A number of these tables that fits into the name of a lock.
+SELECT (mod(to_regclass('inputs')::oid::bigint, 2147483647) + 1)::int
+
+-- name: mark_database
+SELECT pg_advisory_lock_shared(%(lock)s, %(tables)s)
+
+-- name: rename_session
+SELECT set_config('application_name', %s, false)
+
 -- name: claim
 -- The inner query is a whole of its own (OFFSET 0), so that no lock is taken of a shard that is not wanted.
 SELECT shard FROM (

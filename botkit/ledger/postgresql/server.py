@@ -12,7 +12,7 @@ import psycopg
 from botkit.errors import LedgerUnusable
 from botkit.ledger.postgresql.database import Connection, FsyncIsOff, committed, connect, reason
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate, usable_from, version_of
-from botkit.ledger.postgresql.ownership import LOCK
+from botkit.ledger.postgresql.ownership import LOCK, other_schema
 from botkit.ledger.postgresql.queries import SQL
 
 OLDEST = 14
@@ -126,10 +126,7 @@ def examine_neighbours(connection: Connection) -> None:
     deadline = time.monotonic() + BEGIN_SECONDS
     while connection.execute(SQL["owners_elsewhere"], {"lock": LOCK}).fetchone() != (0,):
         if time.monotonic() > deadline:
-            raise LedgerUnusable(
-                "another BotKit uses the tables of another schema in this database: each would disturb the other",
-                "give each BotKit a database of its own",
-            )
+            raise other_schema()
         time.sleep(_LOOK_SECONDS)
 
 
