@@ -9,11 +9,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from benchmarks.machine import cpu_seconds, cpu_seconds_of_ended_children
+from botkit.ledger.postgresql.ownership import LOCK
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.testing.waiting import within
 
-_SHARES = """
-    SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2
+_SHARES = f"""
+    SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = {LOCK}
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY pid
 """
 _SHARE_SECONDS = 20.0

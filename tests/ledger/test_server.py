@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
 import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from botkit.errors import LedgerError, LedgerUnusable
+from botkit.errors import LedgerClosed, LedgerError, LedgerUnusable
+from botkit.handoff.events import UserMessage
 from botkit.ledger.postgresql import owner, server
 from botkit.ledger.postgresql.database import Connection, connect
 from botkit.ledger.postgresql.ledger import PostgresLedger
 from botkit.ledger.postgresql.migrations import MIGRATIONS, migrate
-from botkit.ledger.postgresql.ownership import other_schema
+from botkit.ledger.postgresql.ownership import MARK, other_schema
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.server import START, examine, examine_notifications, examine_session
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.testing.serving import free_ports
 from botkit.testing.waiting import until
+from tests.ledger.ledger_stage import Inputs
 from tests.ledger.ledger_stage import rules as decide
 from tests.postgresql import PASSWORD, Server
 
 WEAK = "botkit_weak"
+HELLO = Inputs().of("ada", UserMessage, text="hello", agent_transfer=None)
 
 
 @pytest.fixture
@@ -266,31 +270,55 @@ def test_a_second_service_in_another_schema_of_the_database_is_refused(
             admin.execute("DROP SCHEMA apart CASCADE")
 
 
-def test_of_two_services_in_two_schemas_that_start_in_the_same_moment_one_owns_nothing(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Neither has found the other when it looked, before its own start."""
-    monkeypatch.setattr(server, "examine_neighbours", lambda _: None)
-    monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.01)
-    urls = (database, f"{database}?options=-c%20search_path%3Dapart")
-    with connect(database, "test") as admin, capture_logs() as lines:
+def test_of_two_services_in_two_schemas_that_start_in_the_same_moment_one_is_refused(database: str) -> None:
+    """Neither finds the other when it looks, before its own start."""
+    queue = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = %s AND NOT granted"
+    with connect(database, "test") as admin, ThreadPoolExecutor(2) as pool:
         admin.execute("CREATE SCHEMA apart")
-        both = [PostgresLedger(url, decide) for url in urls]
-        for one in both:
-            one.start(lambda _: None)
+        admin.execute("SELECT pg_advisory_lock(%s, 0)", (MARK,))
+        both = [
+            PostgresLedger(url, decide) for url in (database, f"{database}?options=-c%20search_path%3Dapart")
+        ]
         try:
-            first = until(lambda: next((one for one in both if len(one._owner.shards) == SHARDS), None))
-            (other,) = (one for one in both if one is not first)
-            refused = {"event": "store_lost", "reason": str(other_schema()), "log_level": "error"}
-            until(lambda: refused in lines, "for the log to say why")
-            assert not other.may_act()
-            assert not other._owner.shards
-            first.close()
-            until(lambda: len(other._owner.shards) == SHARDS, "until the other one owns what is its own")
+            starts = [pool.submit(one.start, lambda _: None) for one in both]
+            until(lambda: admin.execute(queue, (MARK,)).fetchone() == (2,), "until both are about to begin")
+            admin.execute("SELECT pg_advisory_unlock(%s, 0)", (MARK,))
+            errors = [start.exception(20) for start in starts]
+            first = both[errors.index(None)]
+            (refused,) = (error for error in errors if error is not None)
+            assert str(refused) == str(other_schema())
+            until(lambda: len(first._owner.shards) == SHARDS, "until the other one owns every shard")
+            with pytest.raises(LedgerClosed):
+                both[errors.index(refused)].submit(HELLO).result(10)
         finally:
             for one in both:
                 one.close()
             admin.execute("DROP SCHEMA apart CASCADE")
+
+
+def test_an_owner_that_finds_another_schema_in_its_place_takes_no_more_hooks(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.01)
+    ledger = PostgresLedger(database, decide)
+    ledger.start(lambda _: None)
+    try:
+        until(lambda: len(ledger._owner.shards) == SHARDS, "until it owns every shard")
+        with connect(database, "test") as other, capture_logs() as lines:
+            other.execute("SELECT pg_advisory_lock_shared(%s, 7)", (MARK,))
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'botkit owner %'"
+            )
+            why = {"event": "store_lost", "reason": str(other_schema()), "log_level": "error"}
+            until(lambda: why in lines, "for the log to say why")
+            assert not ledger.may_act()
+            with pytest.raises(LedgerUnusable, match="tables of another schema"):
+                ledger.submit(HELLO).result(10)
+            other.execute("SELECT pg_advisory_unlock_shared(%s, 7)", (MARK,))
+            until(ledger.healthy, "until it goes on")
+        ledger.submit(HELLO).result(10)
+    finally:
+        ledger.close()
 
 
 def test_a_pooler_that_drops_the_limits_of_a_session_is_refused(

@@ -50,8 +50,9 @@ class Multi:
         """Start a transfer; `ended` is called once, in a later turn of the loop, unless it is removed before.
 
         Its request goes out at once if there is no other transfer. Otherwise it goes in the next turn, together with those that
-        start in this one.
+        start in this one. So the request may be out when the transfer is removed, however soon.
         """
+        # True only while the handle is added: libcurl asks for the next turn then, which is not needed.
         self._is_alone = not self._transfers and not self._ended
         try:
             self._multi.add_handle(curl)

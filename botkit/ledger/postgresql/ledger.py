@@ -68,7 +68,12 @@ class PostgresLedger(Submits):
         prepare(self._url, self._direct_url)
         self._started = True
         self._readers.start()
-        self._owner.start(on_commit, moves)
+        try:
+            self._owner.start(on_commit, moves)
+        except LedgerError:
+            self._started = False
+            self._readers.close()
+            raise
         self._door.start()
 
     def leave_in_doubt(self, effects: Mapping[int, ConversationId] | None = None) -> None:
@@ -99,6 +104,8 @@ class PostgresLedger(Submits):
             return LedgerError("the outbox is full; the log names the target")
         if not self._owner.is_durable:
             return FsyncIsOff()
+        if self._owner.refused is not None:
+            return self._owner.refused  # Nobody would decide on it.
         return self._door.submit(input, receipt, loop)
 
     def hurry(self) -> None:

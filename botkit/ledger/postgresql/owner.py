@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from botkit.boottime import BootTime, boottime
-from botkit.errors import LedgerClosed, LedgerError
+from botkit.errors import LedgerClosed, LedgerError, LedgerUnusable
 from botkit.handoff.conversation import ConversationId, Instant
 from botkit.ledger.interface import Committed, Decide, Input, Moves
 from botkit.ledger.memory import PayloadCache, Remembered
@@ -54,6 +54,8 @@ MAX_CLAIMED = 16
 KEPT_SECONDS = 10.0
 """How long conversations stay here while PostgreSQL cannot be reached: after a restart, thousands of streams need not move."""
 _RETRY_SECONDS = 0.2
+START_SECONDS = 10.0
+"""Max wait of a start for its first session."""
 BLOCK = 1 << 20
 """Ids of effects in a block."""
 
@@ -103,6 +105,9 @@ class Owner:
         """For so long it lets the next inputs come together."""
         self.working = False
         """Whether it is connected, and the last commit succeeded."""
+        self.refused: LedgerUnusable | None = None
+        """Why it may own nothing, although the server can be reached."""
+        self._has_tried = threading.Event()
         self._waiting: Hearing[_Queued] = Hearing(check="PostgreSQL")
         self._closed = False
         self._leaving: Set[int] = frozenset()
@@ -117,9 +122,17 @@ class Owner:
     # --- from any thread ---------------------------------------------------------------------------------------------
 
     def start(self, on_commit: OnCommit, moves: Moves | None) -> None:
-        """See `interface.Ledger.start`."""
+        """See `interface.Ledger.start`.
+
+        Raises:
+            LedgerUnusable: this process may own nothing. The thread has ended.
+        """
         self._on_commit, self._moves = on_commit, moves
         self._thread.start()
+        self._has_tried.wait(START_SECONDS)
+        if self.refused is not None:
+            self.close()
+            raise self.refused
 
     def submit(
         self, input: Input, receipt: Receipt[Committed], loop: asyncio.AbstractEventLoop | None
@@ -211,6 +224,7 @@ class Owner:
                 except Exception as error:  # noqa: BLE001 - a defect must not end the thread
                     _log.critical("owner_failed", error=where(error))
                 self._disconnected()
+                self._has_tried.set()
                 if not self._closed:
                     time.sleep(_RETRY_SECONDS)
         finally:
@@ -231,7 +245,7 @@ class Owner:
             noticing_its_end(connection, self._session_ended),
             self._waiting.listening(connection, hears),
         ):
-            ownership.become_owner(connection, self._member)
+            self._become_owner(connection)
             (block,) = connection.execute(SQL["block"]).fetchone() or (0,)
             self._held.deciding.ids = itertools.count(block * BLOCK * 2 + 1, 2)
             self._connected(connection)
@@ -248,6 +262,15 @@ class Owner:
                 if not self._take(connection) and self._closed:
                     self._leave(connection, set(self._own.shards), told=False)
                     return
+
+    def _become_owner(self, connection: Connection) -> None:
+        try:
+            ownership.become_owner(connection, self._member)
+        except LedgerUnusable as error:
+            self.refused = error
+            raise
+        self.refused = None
+        self._has_tried.set()
 
     def _wait(self, connection: Connection, until: float) -> None:
         """Wait until something has come, or until then by the monotonic clock."""

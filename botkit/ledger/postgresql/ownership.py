@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 from botkit.boottime import boottime
 from botkit.errors import LedgerUnusable
-from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection, FsyncIsOff
+from botkit.ledger.postgresql.database import GENERIC_PLANS, Connection, FsyncIsOff, in_one_round_trip
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.shards import SHARDS
 from botkit.observability.events import get_logger
@@ -44,7 +44,7 @@ _ATTEMPTED = "attempted "
 LOCK = 0x426F744B
 """The class of the advisory locks: "BotK"."""
 MARK = 0x426F7453
-"""The class of those by which the session of each owner tells whose tables it uses: "BotS"."""
+"""The class of those by which the session of each owner tells in which schema its tables are: "BotS"."""
 
 
 def session_of(member: str) -> str:
@@ -71,15 +71,23 @@ def become_owner(connection: Connection, member: str) -> None:
         member: its process.
 
     Raises:
-        LedgerUnusable: there is one.
+        LedgerUnusable: there is one, or there are no tables.
     """
-    (tables,) = connection.execute(SQL["number_of_tables"]).fetchone() or (0,)
-    with connection.transaction():
-        given = {"lock": MARK, "tables": tables}
-        connection.execute(SQL["lock_database"], given)
-        if connection.execute(SQL["strange_marks"], given).fetchone() != (0,):
-            raise other_schema()
-        connection.execute(SQL["mark_database"], given)
+    schema = connection.execute(SQL["number_of_schema"]).fetchone()
+    if schema is None:
+        raise LedgerUnusable(
+            "the store's tables are missing",
+            "restore the database from a backup, or name an empty one in store.url",
+        )
+    given = {"lock": MARK, "schema": schema[0]}
+    # As a whole: a process that stands still in between would keep the others out.
+    with in_one_round_trip(connection):
+        connection.execute("BEGIN")
+        connection.execute(SQL["lock_marks"], given)
+        marked = connection.execute(SQL["mark_database"], given)
+        connection.execute("COMMIT")
+    if marked.fetchone() != (True,):
+        raise other_schema()
     connection.execute(SQL["rename_session"], (f"botkit {session_of(member)}",))
 
 

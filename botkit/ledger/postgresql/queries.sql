@@ -238,22 +238,21 @@ SELECT
      AND state_change < clock_timestamp() - %(stuck)s * interval '1 second'),
     :now, :fsync
 
--- name: lock_database
--- Until the transaction ends, no other session of an owner marks the database.
+-- name: number_of_schema
+-- A number of the schema with these tables that fits into the name of a lock.
+SELECT (mod(relnamespace::bigint, 2147483647) + 1)::int FROM pg_class WHERE oid = to_regclass('inputs')
+
+-- name: lock_marks
+-- Until the transaction ends, no other session marks the database. A statement of its own: within one, nothing says what comes first.
 SELECT pg_advisory_xact_lock(%(lock)s, 0)
 
--- name: strange_marks
--- Sessions of owners of the tables of another schema.
-SELECT count(*) FROM pg_locks
-WHERE locktype = 'advisory' AND classid = %(lock)s AND objid::bigint NOT IN (0, %(tables)s) AND granted
-AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-
--- name: number_of_tables
--- A number of these tables that fits into the name of a lock.
-SELECT (mod(to_regclass('inputs')::oid::bigint, 2147483647) + 1)::int
-
 -- name: mark_database
-SELECT pg_advisory_lock_shared(%(lock)s, %(tables)s)
+-- For as long as the session lives, unless others have marked it for another schema. Returns whether it did.
+SELECT CASE WHEN EXISTS (
+    SELECT FROM pg_locks
+    WHERE locktype = 'advisory' AND classid = %(lock)s AND objid::bigint NOT IN (0, %(schema)s) AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+) THEN false ELSE pg_try_advisory_lock_shared(%(lock)s, %(schema)s) END
 
 -- name: rename_session
 SELECT set_config('application_name', %s, false)
