@@ -54,7 +54,7 @@ class Cuttable(database._Connection):
         return cursor
 
     def _due(self, query: Any) -> str:
-        name = self.info.get_parameters().get("application_name", "")
+        name = self.info.parameter_status("application_name") or ""
         if Cuttable.next is None or not name.startswith(Cuttable.next[0]):
             return ""
         alone = self._pipeline is None and query not in _COMMIT_NO_INPUT and not query.startswith("SELECT")
