@@ -66,8 +66,8 @@ def within_bounds(event: FromAgents, now: Instant) -> tuple[FromAgents | None, s
     try:
         data = _encode(event)
         decode(data)
-        possible_times = _has_possible_times(event, now)
-        wrong = [] if possible_times and kind not in _WITH_NUMBERS else _out_of_bounds(event, now)
+        may_be_wrong = kind in _WITH_NUMBERS or not _has_possible_times(event, now)
+        wrong = _out_of_bounds(event, now) if may_be_wrong else []
         if len(data) >= _SHORT_BYTES:
             wrong += [name for name, _ in _long_texts(event)]
     except Exception:  # noqa: BLE001 - a plug-in may bring anything
