@@ -16,13 +16,16 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def say(talk: Talk, server: LiveChat, *texts: str, left_out: int) -> None:
-    """The agent says all of it before the next poll is answered, which leaves one of them out."""
+    """The agent says all of it before the next poll is answered, which leaves one of them out.
+
+    Afterwards another poll waits at the server, so polls can be counted from there.
+    """
     first = len(server.log)
     for text in texts[:-1]:
         server.log.append(("ChatMessage", {"text": text, "name": "Ada", "agentId": "005A"}))
     server.left_out = {first + left_out}
     server.say(texts[-1])
-    await talk.until(lambda: texts[-1] in talk.said)
+    await talk.until(lambda: texts[-1] in talk.said and server.hanging == 1)
 
 
 @pytest.mark.parametrize("left_out", [0, 1])
