@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -15,7 +16,7 @@ from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.decision import Decision
 from botkit.handoff.effects import PassToBot
 from botkit.handoff.events import Event, UserMessage
-from botkit.ledger.interface import HookBody, Input
+from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.postgresql import owner, reading
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.ledger import PostgresLedger
@@ -37,14 +38,35 @@ def _says(text: str) -> Input:
     return Input(ADA, event, HookBody(text.encode()))
 
 
+@contextmanager
+def owner_of_all(url: str, told: list[str] | None = None) -> Iterator[PostgresLedger]:
+    """A ledger that owns every shard; `told` gets the user of each commit that the relay is told of.
+
+    It is closed also if the test fails: the next test has the same server.
+    """
+
+    def tell(batch: Sequence[Committed]) -> None:
+        if told is not None:
+            told.extend(one.conversation.id.user_id for one in batch)
+
+    ledger = PostgresLedger(url, _passes)
+    ledger.start(tell)
+    try:
+        until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
+        yield ledger
+    finally:
+        ledger.close()
+
+
 def test_nothing_is_attempted_on_a_server_that_cannot_write(
     postgresql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(owner, "_RETRY_SECONDS", 0.01)
-    ledger = PostgresLedger(postgresql.empty(), _passes)
-    ledger.start(lambda _: None)
-    with psycopg.connect(postgresql.url, autocommit=True) as admin, capture_logs() as lines:
-        until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
+    with (
+        owner_of_all(postgresql.empty()) as ledger,
+        psycopg.connect(postgresql.url, autocommit=True) as admin,
+        capture_logs() as lines,
+    ):
         try:
             admin.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
             admin.execute(
@@ -58,7 +80,6 @@ def test_nothing_is_attempted_on_a_server_that_cannot_write(
             admin.execute("SET default_transaction_read_only = off")
             admin.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
         until(ledger.healthy, "for the server to be usable again")
-    ledger.close()
 
 
 def test_shards_are_read_a_few_at_a_time(postgresql: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,11 +90,8 @@ def test_shards_are_read_a_few_at_a_time(postgresql: Server, monkeypatch: pytest
         return Gained((), (), 0)
 
     monkeypatch.setattr(reading, "of_shards", of_shards)
-    ledger = PostgresLedger(postgresql.empty(), _passes)
-    with capture_logs() as lines:
-        ledger.start(lambda _: None)
-        until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
-        ledger.close()
+    with capture_logs() as lines, owner_of_all(postgresql.empty()):
+        pass
     assert read == [owner.MAX_CLAIMED] * (SHARDS // owner.MAX_CLAIMED)
     assert [line["event"] for line in lines].count("shards_gained") == 1
 
@@ -83,13 +101,10 @@ def test_effects_are_read_some_at_a_time_and_the_session_is_never_silent_for_lon
 ) -> None:
     """The others end the session of an owner that is in one statement for too long."""
     monkeypatch.setattr(reading, "ROWS_AT_ONCE", 2)
-    ledger = PostgresLedger(postgresql.empty(), _passes)
-    ledger.start(lambda _: None)
-    until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
-    for number in range(5):
-        ledger.submit(_says(f"{number}")).result(10)
-    until(lambda: ledger.depth == 5, "for the messages")
-    ledger.close()
+    with owner_of_all(postgresql.empty()) as ledger:
+        for number in range(5):
+            ledger.submit(_says(f"{number}")).result(10)
+        until(lambda: ledger.depth == 5, "for the messages")
     shard = shard_of(ADA)
     answers: list[None] = []
     with psycopg.connect(postgresql.url, autocommit=True) as connection:
@@ -103,9 +118,6 @@ def test_effects_are_read_some_at_a_time_and_the_session_is_never_silent_for_lon
 def test_an_input_that_is_too_long_for_an_index_fails_alone(postgresql: Server) -> None:
     """An agent system of others may name its sessions as it likes."""
     told: list[str] = []
-    ledger = PostgresLedger(postgresql.empty(), _passes)
-    ledger.start(lambda batch: told.extend(one.conversation.id.user_id for one in batch))
-    until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
     numbers = random.Random(1)
     endless = "".join(
         [chr(numbers.randrange(0x10000, 0x110000)) for _ in range(1_500)]
@@ -113,7 +125,7 @@ def test_an_input_that_is_too_long_for_an_index_fails_alone(postgresql: Server) 
     too_long = replace(
         _says("too long"), conversation_id=ConversationId(ADA.bot_id, "bob", endless), keep_payload=True
     )
-    with capture_logs() as lines:
+    with owner_of_all(postgresql.empty(), told) as ledger, capture_logs() as lines:
         ledger.submit(too_long).result(10)
         ledger.submit(_says("hello")).result(10)
         until(lambda: told == ["ada"], "for the other message")
@@ -126,34 +138,27 @@ def test_an_input_that_is_too_long_for_an_index_fails_alone(postgresql: Server) 
     assert {line["event"] for line in lines} == {"commit_not_writable"}
     with psycopg.connect(postgresql.url) as connection:
         assert connection.execute("SELECT count(*) FROM inputs WHERE failed").fetchone() == (1,)
-    ledger.close()
 
 
-def test_a_row_that_cannot_be_read_does_not_stop_the_others(
-    postgresql: Server,
-) -> None:
+def test_a_row_that_cannot_be_read_does_not_stop_the_others(postgresql: Server) -> None:
     told: list[str] = []
-    ledger = PostgresLedger(postgresql.empty(), _passes)
-    ledger.start(lambda batch: told.extend(one.conversation.id.user_id for one in batch))
-    until(lambda: len(ledger._owner._own.shards) == SHARDS, "until it owns every shard")
-    with psycopg.connect(postgresql.url, autocommit=True) as other, capture_logs() as lines:
-        other.execute(
-            "INSERT INTO inputs (shard, input, component_id, body, awaited)"
-            " SELECT shard, 'of another version', 'default', '{}', false FROM generate_series(0, 63) AS shard"
-        )
-        ledger._owner.look()
-        ledger.submit(_says("hello")).result(10)
-        until(lambda: told == ["ada"], "for the message to be decided")
-        ledger._owner.look()
-        ledger.submit(_says("again")).result(10)
-        until(lambda: told == ["ada", "ada"], "for the next one to be decided")
-        kept = "SELECT count(*) FROM inputs WHERE input = 'of another version' AND NOT failed"
-        assert other.execute(kept).fetchone() == (SHARDS,)
-        assert [line["event"] for line in lines].count("input_unreadable") == SHARDS
-        ledger.close()
+    url = postgresql.empty()
+    with psycopg.connect(url, autocommit=True) as other:
+        with owner_of_all(url, told) as ledger, capture_logs() as lines:
+            other.execute(
+                "INSERT INTO inputs (shard, input, component_id, body, awaited)"
+                " SELECT shard, 'of another version', 'default', '{}', false FROM generate_series(0, 63) AS shard"
+            )
+            ledger._owner.look()
+            ledger.submit(_says("hello")).result(10)
+            until(lambda: told == ["ada"], "for the message to be decided")
+            ledger._owner.look()
+            ledger.submit(_says("again")).result(10)
+            until(lambda: told == ["ada", "ada"], "for the next one to be decided")
+            kept = "SELECT count(*) FROM inputs WHERE input = 'of another version' AND NOT failed"
+            assert other.execute(kept).fetchone() == (SHARDS,)
+            assert [line["event"] for line in lines].count("input_unreadable") == SHARDS
         # Nor does it stop the next owner, who counts possible repeats.
         other.execute("UPDATE shards SET clean = false")
-    next_one = PostgresLedger(postgresql.url, _passes)
-    next_one.start(lambda _: None)
-    until(lambda: len(next_one._owner._own.shards) == SHARDS, "until the next one owns every shard")
-    next_one.close()
+    with owner_of_all(url):
+        pass

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 
 from botkit.boottime import BootTime, boottime
 from botkit.errors import LedgerClosed, LedgerError, LedgerUnusable
@@ -31,6 +30,7 @@ from botkit.ledger.postgresql.hearing import Hearing
 from botkit.ledger.postgresql.holdings import Holdings
 from botkit.ledger.postgresql.ownership import Ownership
 from botkit.ledger.postgresql.queries import SQL
+from botkit.ledger.postgresql.queued import Queued, Sweep, refuse, refuse_for_now
 from botkit.ledger.postgresql.resting import rest_after
 from botkit.ledger.postgresql.shards import shard_of
 from botkit.ledger.receipts import Receipt
@@ -61,15 +61,6 @@ BLOCK = 1 << 20
 
 
 _sleep = time.sleep
-
-
-@dataclass(frozen=True, slots=True)
-class _Sweep:
-    before: Instant
-    done: Future[int]
-
-
-_Queued = tuple[Input, Receipt[Committed]] | _Sweep
 
 
 class Owner:
@@ -108,7 +99,7 @@ class Owner:
         self.refused: LedgerUnusable | None = None
         """Why it may own nothing, although the server can be reached."""
         self._has_tried = threading.Event()
-        self._waiting: Hearing[_Queued] = Hearing(check="PostgreSQL")
+        self._waiting: Hearing[Queued] = Hearing(check="PostgreSQL")
         self._closed = False
         self._leaving: Set[int] = frozenset()
         """Shards that are given up just now: their inputs are left to the next owner."""
@@ -147,7 +138,7 @@ class Owner:
     def sweep(self, before: Instant) -> Future[int]:
         """Delete some conversations of these shards that ended before this; the number deleted."""
         done: Future[int] = Future()
-        if not self._waiting.put(_Sweep(before, done)):
+        if not self._waiting.put(Sweep(before, done)):
             done.set_exception(LedgerClosed("the service is stopping"))
         return done
 
@@ -229,7 +220,7 @@ class Owner:
                     time.sleep(_RETRY_SECONDS)
         finally:
             self._waiting.close()
-            self._waiting.drop_all(_refuse)
+            self._waiting.drop_all(refuse)
 
     def _serve(self) -> None:
         """Own shards until the service stops.
@@ -292,7 +283,7 @@ class Owner:
             self._commits.commit(connection, taken, self._active, self._on_commit)
         except Exception:
             for one in queued:
-                _refuse_for_now(one)
+                refuse_for_now(one)
             raise
         self._rest = rest_after(len(hooks), time.monotonic() - began)
         return len(queued)
@@ -325,7 +316,7 @@ class Owner:
             shards = self._own.shards
             self._own.lost()
             self._lose(shards)
-            self._waiting.drop_all(_refuse_for_now)
+            self._waiting.drop_all(refuse_for_now)
 
     def _lose(self, shards: Set[int]) -> None:
         """Forget shards that another process may have already."""
@@ -387,9 +378,9 @@ class Owner:
 
     # --- inputs ----------------------------------------------------------------------------------------------------------
 
-    def _from_relay(self, connection: Connection, queued: Sequence[_Queued]) -> Iterable[Taken]:
+    def _from_relay(self, connection: Connection, queued: Sequence[Queued]) -> Iterable[Taken]:
         for one in queued:
-            if isinstance(one, _Sweep):
+            if isinstance(one, Sweep):
                 self._sweep(connection, one)
                 continue
             input, receipt = one
@@ -400,7 +391,7 @@ class Owner:
             else:
                 receipt.settle(LedgerClosed("another process has the conversation now"))
 
-    def _sweep(self, connection: Connection, sweep: _Sweep) -> None:
+    def _sweep(self, connection: Connection, sweep: Sweep) -> None:
         try:
             deleted = self._commits.sweep(connection, sweep.before)
         except LOST:
@@ -411,19 +402,3 @@ class Owner:
     def _from_doors(self, connection: Connection) -> Sequence[Taken]:
         """The next inputs that doors have written down."""
         return self._taking.next(connection, self._active, self._held.passed_on.rows, at_most=MAX_IN_BATCH)
-
-
-def _refuse(one: _Queued) -> None:
-    _fail(one, LedgerClosed("the ledger has stopped"))
-
-
-def _refuse_for_now(one: _Queued) -> None:
-    _fail(one, LedgerError("the store cannot be reached; check PostgreSQL"))
-
-
-def _fail(one: _Queued, error: LedgerError) -> None:
-    if isinstance(one, _Sweep):
-        if not one.done.done():
-            one.done.set_exception(error)
-    elif not one[1].settled and one[1].begins():
-        one[1].settle(error)
