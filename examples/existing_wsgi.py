@@ -11,7 +11,7 @@ For example, Django's wsgi.py ends with these three lines:
 
 Any WSGI server serves it, with any number of processes, also with preloading. The processes share the store:
 
-    gunicorn --chdir examples --workers 4 --threads 16 --preload --bind 127.0.0.1:8003 existing_wsgi:application
+    gunicorn --chdir examples --workers 4 --threads 16 --keep-alive 75 --preload --bind 127.0.0.1:8003 existing_wsgi:application
     granian --working-dir examples --interface wsgi --workers 4 --blocking-threads 16 --port 8003 existing_wsgi:application
 """
 

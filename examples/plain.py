@@ -47,4 +47,4 @@ application = kit.asgi(
 
 if __name__ == "__main__":
     server = kit.settings.server
-    uvicorn.run(application, host=server.host, port=server.port)
+    uvicorn.run(application, host=server.host, port=server.port, timeout_keep_alive=75)

@@ -80,6 +80,7 @@ class AsgiDoor:
             ws="none",
             log_config=None,
             access_log=False,
+            timeout_keep_alive=75,
         )
         self._server = uvicorn.Server(config)
         self._running = threading.Event()

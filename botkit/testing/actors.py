@@ -293,10 +293,13 @@ class Person:
             hits = [m for m in self.messages() if m.speaker != "user" and part in m.text]
             return hits if len(hits) >= times else []
 
+        def waited() -> str:
+            seen = f"for {self.user.name} to be told {part!r}; the chat is {self.chat()}"
+            failed = self.clouds.failed_hooks(self.id)
+            return f"{seen}; hooks that failed: {', '.join(failed)}" if failed else seen
+
         __tracebackhide__ = True
-        return until(found, lambda: f"for {self.user.name} to be told {part!r}; the chat is {self.chat()}")[
-            -1
-        ]
+        return until(found, waited)[-1]
 
     def cases(self) -> list[Case]:
         """The user's conversations with agents, oldest first."""

@@ -34,6 +34,19 @@ class Clouds(SandboxThread):
         within(_ANSWER_SECONDS, lambda: not self.do(lambda: self.wire.unanswered[label]))
         return self.do(lambda: [entry for entry in self.wire.entries if entry.label == label])
 
+    def failed_hooks(self, user_id: str) -> list[str]:
+        """The user's hooks that BotKit did not take: each one's event, status and answer, oldest first."""
+
+        def find() -> list[str]:
+            hooks = [one for one in self.wire.entries if one.source == "kore" and one.target == "botkit"]
+            return [
+                f"{one.label} {one.status or ''} {one.response_body[:200]}"
+                for one in hooks
+                if user_id in one.request_body and not 200 <= (one.status or 0) < 300
+            ]
+
+        return self.do(find)
+
     def calm(self) -> None:
         """End all faults, and reset all switches."""
         self.kore.core.settings, self.salesforce.settings, self.live_chat.settings = self._defaults
