@@ -5,19 +5,16 @@ The ledger wakes the loop once per commit, and all hooks of that commit are answ
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Protocol
 
 from botkit.asgi.bodies import PendingBodies
+from botkit.asgi.handling import Handling
 from botkit.errors import TooManyBodies
-from botkit.handlers.dispatch import DispatchResult, user_of, without_handlers
+from botkit.handlers.dispatch import DispatchResult, without_handlers
 from botkit.handlers.endpoint import Admitted, HookEndpoint, HookResponse, too_slow
-from botkit.handlers.registry import Chain
-from botkit.handlers.threads import Job, JobQueue
-from botkit.handoff.conversation import ConversationId
-from botkit.hooks.parser import Hook
+from botkit.handlers.threads import JobQueue
 from botkit.ledger.interface import Committed, Input
 from botkit.ledger.loop_calls import LoopCalls
 from botkit.observability.events import get_logger
@@ -25,8 +22,6 @@ from botkit.observability.tracebacks import where
 
 _log = get_logger("botkit.asgi")
 
-MAX_BEHIND: Final = 1024
-"""Hooks of all users that may wait for the handlers of an earlier hook of their user."""
 Then = Callable[[HookResponse], None]
 """Gets the answer of a hook, once, on the loop; at once if the hook is refused."""
 
@@ -72,9 +67,13 @@ class Door:
         self.bodies = bodies
         self._store = store
         self._jobs = JobQueue("botkit-dispatch", threads=threads)
-        self._behind: dict[ConversationId, deque[Job]] = {}
-        """For each user with a hook in a thread: the later ones, which take no thread while they wait."""
-        self._behind_count = 0
+        self._handling = Handling(
+            endpoint.dispatch,
+            calls,
+            self._jobs,
+            context_factory=endpoint.context_factory,
+            at_once=threads,
+        )
         self._committing: dict[_Committing, None] = {}
         """The oldest first."""
         self._is_watching = False
@@ -89,54 +88,27 @@ class Door:
             hook = endpoint.read(admitted, body)
             chain = endpoint.dispatch.matching(hook)
             if chain is None:
-                result = without_handlers(hook)
-                committing = _Committing(self, admitted, result, then)
-                self._watch(committing)
-                committing.submit(self._store)
+                self._commit(admitted, without_handlers(hook), then)
             else:
-                self._dispatch(admitted, chain, hook, then)
+                self._handling.put(chain, hook, partial(self._handled, admitted, then))
         except Exception as error:  # noqa: BLE001 - the edge: any error is logged and becomes an answer of the protocol
             then(endpoint.failed(admitted.path, error, began=admitted.began))
 
     # --- hooks with handlers ----------------------------------------------------------------------------------------
 
-    def _dispatch(self, admitted: Admitted, chain: Chain, hook: Hook, then: Then) -> None:
-        """Run the handlers in a thread, when those of the user's earlier hooks have returned."""
-        if not self._jobs.has_room or self._behind_count >= MAX_BEHIND:
-            raise TooManyBodies(
-                reason="too many hooks wait for their handlers", fix="slow handlers, and server.threads"
-            )
-        dispatch, user = self.endpoint.dispatch, user_of(hook)
-
-        def job() -> None:
-            try:
-                with dispatch.lock(chain, hook):  # Other doors of the service may have hooks of the user too.
-                    result = dispatch.dispatch(chain, hook, self.endpoint.context_factory)
-                    committing = _Committing(self, admitted, result, then)
-                    self.calls.soon(self._watch, committing)
-                    committing.submit(self._store)
-            except Exception as error:  # noqa: BLE001 - see `answer`
-                self.calls.soon(self._fail, admitted, error, then)
-            finally:
-                if user is not None:
-                    self.calls.soon(self._next_of, user)
-
-        if user is not None and (behind := self._behind.get(user)) is not None:
-            behind.append(job)
-            self._behind_count += 1
-            return
-        self._jobs.put(job)
-        if user is not None:
-            self._behind[user] = deque()
-
-    def _next_of(self, user: ConversationId) -> None:
-        """A hook of the user has been handled: start the next one."""
-        behind = self._behind[user]
-        if behind:
-            self._behind_count -= 1
-            self._jobs.put(behind.popleft())  # A thread exists: it ran the job before.
+    def _handled(self, admitted: Admitted, then: Then, result: DispatchResult | Exception) -> None:
+        """The handlers of a hook have returned."""
+        if isinstance(result, Exception):
+            self._fail(admitted, result, then)
         else:
-            del self._behind[user]
+            self._commit(admitted, result, then)
+
+    def _commit(self, admitted: Admitted, result: DispatchResult, then: Then) -> None:
+        committing = _Committing(self, admitted, result, then)
+        self._watch(committing)
+        committing.submit(self._store)
+
+    # --- the start of the store -------------------------------------------------------------------------------------
 
     def _start(self, admitted: Admitted, body: bytes, then: Then) -> None:
         """In a thread: start the store for the first hooks."""

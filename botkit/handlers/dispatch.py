@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from msgspec.structs import replace
 
 from botkit.handlers.conversation import BotGateway
-from botkit.handlers.keyed_lock import KeyedLock
+from botkit.handlers.keyed_lock import KeyedLock, Turn
 from botkit.handlers.progress import NO_CHOICE, Outcome
 from botkit.handlers.registry import Chain, Registry
 from botkit.handlers.running import (
@@ -97,31 +96,33 @@ class Dispatch:
             found = Chain.of(tuple(one for one in found.handlers if one.detail in (None, detail)))
         return found if found.handlers else None
 
-    def lock(self, chain: Chain, hook: Hook) -> AbstractContextManager[None]:
+    def lock(self, chain: Chain, hook: Hook) -> Turn | None:
         """A context manager that keeps later hooks of the user from being handled or committed. Webhooks are not locked."""
         user = user_of(hook)
-        if user is None:
-            return nullcontext()
-        return self._users.hold(user, self._limit(chain, hook) + _GRACE_SECONDS)
+        return None if user is None else self._users.hold(user, self.limit(chain, hook) + _GRACE_SECONDS)
 
     def dispatch(self, chain: Chain, hook: Hook, context_factory: ContextFactory) -> DispatchResult:
         """Run the handlers of a hook."""
-        outcome = self.runner.run(
-            chain, hook, seconds=self._limit(chain, hook), context_factory=context_factory
-        )
-        input = _input(hook, outcome)
-        match outcome.verdict:
-            case Defer(within, otherwise):
-                due = Instant(hook.event.at + within.total_seconds())
-                # The deferral is first: it must be durable before any call that tells the user to wait.
-                return DispatchResult((_deferral(hook, due, otherwise), input), 202, _DEFERRED)
-            case Answer(body):
-                return DispatchResult((input,), body=body)
-            case _:
-                return DispatchResult((input,), body=_unchanged(hook))
+        seconds = self.limit(chain, hook)
+        return result_of(hook, self.runner.run(chain, hook, seconds=seconds, context_factory=context_factory))
 
-    def _limit(self, chain: Chain, hook: Hook) -> float:
+    def limit(self, chain: Chain, hook: Hook) -> float:
+        """The time limit of a hook's handlers, in seconds."""
         return chain.limit(self._seconds or (WEBHOOK_SECONDS if hook.kind.is_request else HANDLER_SECONDS))
+
+
+def result_of(hook: Hook, outcome: Outcome[Hook]) -> DispatchResult:
+    """The result of a hook from that of its handlers."""
+    input = _input(hook, outcome)
+    match outcome.verdict:
+        case Defer(within, otherwise):
+            due = Instant(hook.event.at + within.total_seconds())
+            # The deferral is first: it must be durable before any call that tells the user to wait.
+            return DispatchResult((_deferral(hook, due, otherwise), input), 202, _DEFERRED)
+        case Answer(body):
+            return DispatchResult((input,), body=body)
+        case _:
+            return DispatchResult((input,), body=_unchanged(hook))
 
 
 def _unchanged(hook: Hook) -> bytes | None:

@@ -227,7 +227,7 @@ class HookEndpoint:
                 committing = [self.submit(input) for input in result.inputs]
             else:
                 # Submitted under the lock, so that the user's messages keep their order; the commit is awaited outside it.
-                with self.dispatch.lock(chain, hook):
+                with self.dispatch.lock(chain, hook) or nullcontext():
                     result = self.dispatch.dispatch(chain, hook, self.context_factory)
                     committing = [self.submit(input) for input in result.inputs]
             for future in committing:

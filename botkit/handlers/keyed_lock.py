@@ -11,32 +11,32 @@ class KeyedLock:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last: dict[Hashable, _Turn] = {}
+        self._last: dict[Hashable, Turn] = {}
 
-    def hold(self, key: Hashable, max_seconds: float) -> _Turn:
+    def hold(self, key: Hashable, max_seconds: float) -> Turn:
         """A context manager with the next place in the key's queue: entering it waits for all earlier ones.
 
         It must be entered, also after an error: later ones wait until it is left. The wait for a holder ends about
         `max_seconds` after it entered: by then the time limit of its handlers has passed.
         """
-        return _Turn(self, key, max_seconds)
+        return Turn(self, key, max_seconds)
 
-    def enqueue(self, key: Hashable, turn: _Turn) -> _Turn | None:
+    def enqueue(self, key: Hashable, turn: Turn) -> Turn | None:
         """Append a turn to the queue of a key; returns the one before it."""
         with self._lock:
             before = self._last.get(key)
             self._last[key] = turn
         return before
 
-    def remove(self, key: Hashable, turn: _Turn) -> None:
+    def remove(self, key: Hashable, turn: Turn) -> None:
         """Forget the key if this turn is the last of its queue."""
         with self._lock:
             if self._last.get(key) is turn:
                 del self._last[key]
 
 
-class _Turn:
-    """A class, not a generator, because it is entered and left for every hook that has a handler."""
+class Turn:
+    """A place in the queue of a key. A class, not a generator: it is entered and left for every hook that has a handler."""
 
     __slots__ = ("_before", "_has_entered", "_key", "_lock", "_max_seconds", "_over")
 
@@ -48,6 +48,11 @@ class _Turn:
         self._over = threading.Lock()
         self._over.acquire()
         self._before = lock.enqueue(key, self)
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether entering it may wait for an earlier one."""
+        return self._before is not None
 
     def __enter__(self) -> None:
         if self._before is not None:

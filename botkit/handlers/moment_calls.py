@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from botkit.handlers.handoff_contexts import Moment
-from botkit.handlers.progress import Outcome
 from botkit.handlers.registry import Registry
 from botkit.handlers.running import ContextFactory, Runner
-from botkit.handlers.threads import WorkerThreads
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import CallHandlers
 from botkit.handoff.events import ApiCall
@@ -42,7 +41,6 @@ class MomentCalls:
         self._runner = runner
         self._seconds = seconds or MOMENT_SECONDS
         self._context_factory = context_factory
-        self._threads = WorkerThreads("botkit-moments")
 
     def handled(self, bot_id: str) -> frozenset[str]:
         """The moments for which this bot has handlers."""
@@ -53,29 +51,24 @@ class MomentCalls:
         chain = self._registry.matching(conversation_id.bot_id, effect.event)
         if not chain.handlers:
             return ()  # An earlier version of the application had some.
-        moment = Moment(conversation_id, effect)
+        moment, seconds = Moment(conversation_id, effect), chain.limit(self._seconds)
         loop = asyncio.get_running_loop()
-        done: asyncio.Future[Outcome[Moment] | None] = loop.create_future()
+        done: asyncio.Future[None] = loop.create_future()
 
-        def settle(outcome: Outcome[Moment] | None) -> None:
+        def settle() -> None:
             if not done.done():
-                done.set_result(outcome)
+                done.set_result(None)
 
-        def job() -> None:
-            outcome: Outcome[Moment] | None = None
-            try:
-                outcome = self._runner.run(
-                    chain,
-                    moment,
-                    seconds=chain.limit(self._seconds),
-                    context_factory=self._context_factory(),
-                )
-            finally:
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(settle, outcome)
+        def returned() -> None:
+            """In the handlers' thread."""
+            with suppress(RuntimeError):  # The loop is closed.
+                loop.call_soon_threadsafe(settle)
 
-        if not self._threads.start(job):
-            self._runner.skipped(moment, chain, "all threads are busy with handlers that have not returned")
-            return ()
-        found = await done
-        return found.api_calls if found is not None else ()
+        progress = self._runner.begin(
+            chain, moment, seconds=seconds, context_factory=self._context_factory(), then=returned
+        )
+        try:
+            await asyncio.wait_for(done, seconds)
+        except TimeoutError:
+            self._runner.give_up(progress, chain, seconds)
+        return progress.outcome.api_calls

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -38,20 +39,25 @@ class Outcome(Generic[H]):
 
 
 class Progress(Generic[H]):
-    """The progress of the handlers of one hook. Shared by the thread that runs them and the thread that waits for them.
+    """The progress of the handlers of one hook. Shared by the thread that runs them and the thread that has started them.
 
     `outcome` is the result so far.
     """
 
-    __slots__ = ("_abandoned", "_current", "_done", "_lock", "begun", "outcome", "overdue")
+    __slots__ = ("_abandoned", "_current", "_finished", "_lock", "_then", "begun", "outcome", "overdue")
 
-    def __init__(self, outcome: Outcome[H]) -> None:
+    def __init__(self, outcome: Outcome[H], then: Callable[[], object]) -> None:
+        """
+        Args:
+            outcome: before the first handler.
+            then: called when no more handlers are called, unless the hook was abandoned before.
+        """
         self.outcome: Outcome[H] = outcome
         self._lock = threading.Lock()
-        self._done = threading.Lock()
-        self._done.acquire()
+        self._then = then
         self._current: Handler | None = None
         self._abandoned = False
+        self._finished = False
         self.begun = False
         """Whether any handler has been called."""
         self.overdue: Handler | None = None
@@ -76,16 +82,16 @@ class Progress(Generic[H]):
 
     def finish(self) -> None:
         """Note that no more handlers are called."""
-        self._done.release()
-
-    # --- the thread that waits -------------------------------------------------------------------------------------
-
-    def wait(self, seconds: float) -> bool:
-        """Whether the handlers finished in time."""
-        return self._done.acquire(timeout=seconds)
-
-    def abandon(self) -> Handler | None:
-        """Keep the outcome so far and ignore later ones. Returns the handler that is still running, if any."""
         with self._lock:
-            self._abandoned, self.overdue = True, self._current
-            return self.overdue
+            self._finished = not self._abandoned
+        if self._finished:
+            self._then()
+
+    # --- the thread that has started them --------------------------------------------------------------------------
+
+    def abandon(self) -> bool:
+        """Keep the outcome so far and ignore later ones; False if the handlers have finished. See `overdue`."""
+        with self._lock:
+            if not self._finished:
+                self._abandoned, self.overdue = True, self._current
+            return self._abandoned

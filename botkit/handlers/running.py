@@ -81,7 +81,7 @@ class Runner:
         self._metrics = metrics
         self._on_failure = on_failure
         self._workers = WorkerThreads("botkit-handlers")
-        self._loop = EventLoopThread("botkit-handlers-loop").loop
+        self._coroutines = EventLoopThread("botkit-handlers-loop")
         self._tasks: dict[Progress[Any], asyncio.Task[None]] = {}
         """The running coroutines, because a loop keeps no references to its tasks. Used on the loop only."""
         self._lock = threading.Lock()
@@ -91,33 +91,65 @@ class Runner:
 
     def run(self, chain: Chain, hook: H, *, seconds: float, context_factory: ContextFactory) -> Outcome[H]:
         """Run the handlers; returns after `seconds` at the latest."""
-        progress: Progress[H] = Progress(Outcome(hook))
+        done = threading.Lock()
+        done.acquire()
+        progress = self.begin(
+            chain, hook, seconds=seconds, context_factory=context_factory, then=done.release
+        )
+        if not done.acquire(timeout=seconds):
+            self.give_up(progress, chain, seconds)
+        return progress.outcome
+
+    def begin(
+        self,
+        chain: Chain,
+        hook: H,
+        *,
+        seconds: float,
+        context_factory: ContextFactory,
+        then: Callable[[], object],
+    ) -> Progress[H]:
+        """Start the handlers. The caller calls `give_up` when their time limit has passed.
+
+        Args:
+            chain: the handlers.
+            hook: their hook.
+            seconds: their time limit.
+            context_factory: see `ContextFactory`.
+            then: called once: in their thread when they have returned, or at once if they cannot be called. Quick.
+        """
+        progress: Progress[H] = Progress(Outcome(hook), then)
         if chain.are_coroutines and self._loop_is_blocked:
             self.skipped(hook, chain, _BLOCKED_LOOP)
+            progress.finish()
         elif not self._start(progress, chain, seconds, context_factory):
             self.skipped(hook, chain, "all threads are busy with handlers that have not returned")
-        elif not progress.wait(seconds):
-            late = progress.abandon()
-            if chain.are_coroutines:
-                self._loop().call_soon_threadsafe(self._cancel, progress)
-                self._ping_the_loop()
-            if late is not None:
-                self._count_overdue(late, 1)
-                self._metrics.handled(hook.path.event, late.name, "timeout")
-                _log.error(
-                    "handler_failed",
-                    hook=hook.path.event,
-                    handler=late.name,
-                    outcome="timeout",
-                    seconds=seconds,
-                    **self._names(hook),
-                )
-                self._on_failure(late, _late(late, seconds))
-            elif not progress.begun:
-                self.skipped(
-                    hook, chain, _BLOCKED_LOOP if chain.are_coroutines else "none could start in time"
-                )
-        return progress.outcome
+            progress.finish()
+        return progress
+
+    def give_up(self, progress: Progress[Any], chain: Chain, seconds: float) -> bool:
+        """Keep the outcome so far of handlers that exceed their time limit; False if they have returned just now."""
+        if not progress.abandon():
+            return False
+        hook, late = progress.outcome.hook, progress.overdue
+        if chain.are_coroutines:
+            self._coroutines.loop().call_soon_threadsafe(self._cancel, progress)
+            self._ping_the_loop()
+        if late is not None:
+            self._count_overdue(late, 1)
+            self._metrics.handled(hook.path.event, late.name, "timeout")
+            _log.error(
+                "handler_failed",
+                hook=hook.path.event,
+                handler=late.name,
+                outcome="timeout",
+                seconds=seconds,
+                **self._names(hook),
+            )
+            self._on_failure(late, _late(late, seconds))
+        elif not progress.begun:
+            self.skipped(hook, chain, _BLOCKED_LOOP if chain.are_coroutines else "none could start in time")
+        return True
 
     @property
     def _loop_is_blocked(self) -> bool:
@@ -126,7 +158,7 @@ class Runner:
     def _ping_the_loop(self) -> None:
         """Ping the event loop; a blocked loop answers late."""
         self._count_pings(1)
-        self._loop().call_soon_threadsafe(self._count_pings, -1)
+        self._coroutines.loop().call_soon_threadsafe(self._count_pings, -1)
 
     def _count_pings(self, change: int) -> None:
         with self._lock:
@@ -149,8 +181,8 @@ class Runner:
         """Start the handlers. Returns False if there is no thread for them."""
         if chain.are_coroutines:
             # Without another thread: a second hand-over would add half to the cost of a hook (measured).
-            loop = self._loop()
-            loop.call_soon_threadsafe(self._begin, loop, progress, chain.handlers, context_factory)
+            calls = self._coroutines.calls()
+            calls.soon(self._begin, calls.loop, progress, chain.handlers, context_factory)
             return True
         call: Call = partial(self._in_a_thread, seconds=seconds)
         return self._workers.start(
@@ -263,7 +295,7 @@ class Runner:
         if self._loop_is_blocked:
             returned.close()
             raise HandlerTimeout(f"{handler.name} was not called: {_BLOCKED_LOOP}")
-        future = asyncio.run_coroutine_threadsafe(_kept(returned), self._loop())
+        future = asyncio.run_coroutine_threadsafe(_kept(returned), self._coroutines.loop())
         try:
             returned = future.result(seconds)
         except FutureTimeout:

@@ -12,6 +12,8 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from botkit.ledger.loop_calls import LoopCalls
+
 MAX_THREADS = 256
 _MAX_IDLE = 64
 
@@ -128,13 +130,18 @@ class EventLoopThread:
     def __init__(self, name: str) -> None:
         self._name = name
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._calls: LoopCalls | None = None
         self._process = 0
+
+    def calls(self) -> LoopCalls:
+        """Calls the running loop."""
+        with self._lock:
+            if self._calls is None or self._process != os.getpid():  # Threads do not survive a fork.
+                loop = asyncio.new_event_loop()
+                self._process, self._calls = os.getpid(), LoopCalls(loop)
+                threading.Thread(target=loop.run_forever, name=self._name, daemon=True).start()
+            return self._calls
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """The running loop."""
-        with self._lock:
-            if self._loop is None or self._process != os.getpid():  # Threads do not survive a fork.
-                self._process, self._loop = os.getpid(), asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True).start()
-            return self._loop
+        return self.calls().loop

@@ -13,6 +13,7 @@ import pytest
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
+from botkit.asgi import handling
 from botkit.asgi.bodies import MAX_PENDING
 from botkit.asgi.interface import Application, Message, Receive, Scope, Send
 from botkit.asgi.middleware import BotKitAsgi
@@ -20,6 +21,8 @@ from botkit.errors import LedgerError
 from botkit.handlers.conversation import BotGateway
 from botkit.handlers.dispatch import Dispatch
 from botkit.handlers.registry import Handler, Registry
+from botkit.handlers.running import Runner
+from botkit.handoff.conversation import Instant
 from botkit.handoff.events import UserMessage
 from botkit.hooks.bodies import BODY_SECONDS, HURRIED_SECONDS, MAX_BYTES
 from botkit.ledger.interface import Input
@@ -252,8 +255,9 @@ async def test_a_service_that_cannot_be_started_gets_500(stage: Asgi) -> None:
 class Busy:
     """Handlers that return when the test says so."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seconds: float = 30) -> None:
         self.go_on = threading.Event()
+        self.outcomes: list[str] = []
         self.begun = threading.Semaphore(0)
         self.users: list[str] = []
         registry = Registry()
@@ -266,7 +270,8 @@ class Busy:
             ledger=lambda: nothing,
             now=lambda: NOW,
         )
-        self.stage = Asgi(dispatch=Dispatch(registry, gateways={BOT_ID: gateway}, metrics=self, seconds=30))
+        self.dispatch = Dispatch(registry, gateways={BOT_ID: gateway}, metrics=self, seconds=seconds)
+        self.stage = Asgi(dispatch=self.dispatch)
 
     def handle(self, ctx: Any) -> None:
         self.users.append(ctx.conversation.user_id)
@@ -274,7 +279,7 @@ class Busy:
         assert self.go_on.wait(30)
 
     def handled(self, event: str, handler: str, outcome: str) -> None:
-        """Counted nowhere."""
+        self.outcomes.append(outcome)
 
     def post(self, number: int, user: str) -> asyncio.Task[Answer]:
         body = as_body({**user_message(f"{number}"), "requestId": number, **_of(user)})
@@ -312,31 +317,77 @@ async def test_many_messages_of_one_user_take_one_thread() -> None:
     assert {(await task).status for task in posted} == {200}
 
 
-async def test_a_defect_before_the_handlers_is_answered_and_holds_up_no_other_hook_of_the_user(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    "step", ["Dispatch.lock", "Dispatch.limit", "Runner.begin", "handling.result_of"], ids=str
+)
+async def test_a_defect_beside_the_handlers_is_answered_and_holds_up_no_other_hook(
+    monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     busy = Busy()
     busy.go_on.set()
 
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise ValueError
 
+    of, name = step.split(".")
     with monkeypatch.context() as patched:
-        patched.setattr(Dispatch, "dispatch", fails)
-        assert (await asyncio.wait_for(busy.post(1, "u-1"), 30)).status == 500
-    assert (await busy.post(2, "u-1")).status == 200
+        patched.setattr({"Dispatch": Dispatch, "Runner": Runner, "handling": handling}[of], name, fails)
+        failed = [busy.post(number, "u-1") for number in range(HANDLER_THREADS + 1)]
+        assert [answer.status for answer in await asyncio.wait_for(asyncio.gather(*failed), 30)] == [
+            500
+        ] * len(failed)
+    assert (await asyncio.wait_for(busy.post(9, "u-1"), 30)).status == 200
+    assert (await asyncio.wait_for(busy.post(9, "u-2"), 30)).status == 200
+
+
+async def test_hooks_go_on_without_handlers_that_exceed_their_time_limit() -> None:
+    busy = Busy(seconds=0.02)
+    with capture_logs() as lines:
+        answers = await asyncio.wait_for(
+            asyncio.gather(*(busy.post(number, "u-1") for number in range(2)), busy.post(2, "u-2")), 30
+        )
+    assert {answer.status for answer in answers} == {200}
+    assert sorted(_number(input) for input in busy.stage.inputs) == [0, 1, 2]
+    assert [line["outcome"] for line in lines] == ["timeout"] * 3
+    busy.go_on.set()
+    busy.users.clear()
+    assert (await asyncio.wait_for(busy.post(3, "u-1"), 30)).status == 200
+    assert busy.users == ["u-1"]
+    assert busy.outcomes == ["timeout"] * 3 + ["passed"]
+    assert len(busy.stage.inputs) == 4, "those that return late change nothing"
+
+
+async def test_a_hook_waits_for_the_users_hook_at_another_door_without_holding_up_the_loop() -> None:
+    busy = Busy()
+    busy.go_on.set()
+    read = busy.stage.endpoint.parsers[BOT_ID].read
+    path = busy.stage.endpoint.path_of(f"/sdk/bots/{BOT_ID}/on_user_message")
+    assert path is not None
+    body = as_body({**user_message("0"), "requestId": 0, **_of("u-1")})
+    other = read(path, body, at=Instant(NOW))
+    chain = busy.dispatch.matching(other)
+    assert chain is not None
+    turn = busy.dispatch.lock(chain, other)
+    assert turn is not None
+    with turn:
+        waiting = busy.post(1, "u-1")
+        assert (await asyncio.wait_for(busy.post(2, "u-2"), 30)).status == 200
+        assert busy.users == ["u-2"]
+        assert not waiting.done()
+    assert (await asyncio.wait_for(waiting, 30)).status == 200
+    assert busy.users == ["u-2", "u-1"]
 
 
 async def test_nothing_is_kept_of_a_user_whose_hooks_are_handled() -> None:
     busy = Busy()
     busy.go_on.set()
     assert (await busy.post(1, "u-1")).status == 200
-    await async_until(lambda: not busy.stage.middleware.door()._behind)
+    await async_until(lambda: not busy.stage.middleware.door()._handling._behind)
     assert (await busy.post(2, "u-1")).status == 200
 
 
 async def test_the_number_of_hooks_that_wait_for_handlers_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botkit.asgi.door.MAX_BEHIND", 0)
+    monkeypatch.setattr("botkit.asgi.handling.MAX_BEHIND", 0)
     with capture_logs() as lines:
         assert (await Busy().post(1, "u-1")).status == 503
     assert lines[0]["fix"] == "slow handlers, and server.threads"
