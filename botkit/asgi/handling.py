@@ -99,10 +99,12 @@ class Handling:
         self._try(self._take_turn, one)
 
     def _take_turn(self, one: _Handled) -> None:
-        one.turn = self._dispatch.lock(one.chain, one.hook)
-        if one.turn is None:
+        one.seconds = self._dispatch.limit(one.chain, one.hook)
+        if one.user is None:
             self._call(one)
-        elif one.turn.must_wait:
+            return
+        one.turn = self._dispatch.turn(one.user, one.seconds)
+        if one.turn.must_wait:
             self._jobs.put(partial(self._wait, one, one.turn))
         else:
             one.turn.__enter__()
@@ -114,7 +116,6 @@ class Handling:
         self.calls.soon(self._try, self._call, one)
 
     def _call(self, one: _Handled) -> None:
-        one.seconds = self._dispatch.limit(one.chain, one.hook)
         one.due = self.calls.loop.time() + one.seconds
         self._called[one] = None
         if one.due < self._timer_at:

@@ -99,7 +99,11 @@ class Dispatch:
     def lock(self, chain: Chain, hook: Hook) -> Turn | None:
         """A context manager that keeps later hooks of the user from being handled or committed. Webhooks are not locked."""
         user = user_of(hook)
-        return None if user is None else self._users.hold(user, self.limit(chain, hook) + _GRACE_SECONDS)
+        return None if user is None else self.turn(user, self.limit(chain, hook))
+
+    def turn(self, user: ConversationId, seconds: float) -> Turn:
+        """See `lock`. `user`: of `user_of`; `seconds`: the time limit of the hook's handlers."""
+        return self._users.hold(user, seconds + _GRACE_SECONDS)
 
     def dispatch(self, chain: Chain, hook: Hook, context_factory: ContextFactory) -> DispatchResult:
         """Run the handlers of a hook."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+import msgspec
 
 from botkit.handlers.handoff_contexts import Moment
 from botkit.handlers.registry import Handler
@@ -19,8 +20,7 @@ H = TypeVar("H", Hook, Moment)
 """The occasion of a call: a hook, or a moment of a hand-off."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[H]):
+class Outcome(msgspec.Struct, Generic[H], frozen=True):
     """The result of the handlers of a hook.
 
     Attributes:

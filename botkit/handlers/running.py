@@ -13,9 +13,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Protocol
+
+from msgspec.structs import replace
 
 from botkit.errors import BotKitError, HandlerTimeout, InvalidHandlerResult
 from botkit.handlers.context import BufferedCalls, close
@@ -184,10 +186,7 @@ class Runner:
             calls = self._coroutines.calls()
             calls.soon(self._begin, calls.loop, progress, chain.handlers, context_factory)
             return True
-        call: Call = partial(self._in_a_thread, seconds=seconds)
-        return self._workers.start(
-            lambda: _driven(self._all(progress, chain.handlers, context_factory, call))
-        )
+        return self._workers.start(partial(self._in_this_thread, progress, chain, seconds, context_factory))
 
     def _begin(
         self,
@@ -214,6 +213,12 @@ class Runner:
             task.cancel()
 
     # --- in the handlers' thread, or on their loop -----------------------------------------------------------------
+
+    def _in_this_thread(
+        self, progress: Progress[Any], chain: Chain, seconds: float, context_factory: ContextFactory
+    ) -> None:
+        call: Call = partial(self._in_a_thread, seconds=seconds)
+        _driven(self._all(progress, chain.handlers, context_factory, call))
 
     async def _all(
         self,

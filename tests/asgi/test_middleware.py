@@ -318,7 +318,7 @@ async def test_many_messages_of_one_user_take_one_thread() -> None:
 
 
 @pytest.mark.parametrize(
-    "step", ["Dispatch.lock", "Dispatch.limit", "Runner.begin", "handling.result_of"], ids=str
+    "step", ["Dispatch.turn", "Dispatch.limit", "Runner.begin", "handling.result_of"], ids=str
 )
 async def test_a_defect_beside_the_handlers_is_answered_and_holds_up_no_other_hook(
     monkeypatch: pytest.MonkeyPatch, step: str
