@@ -16,7 +16,7 @@ from botkit.handlers.dispatch import DispatchResult, without_handlers
 from botkit.handlers.endpoint import Admitted, HookEndpoint, HookResponse, too_slow
 from botkit.handlers.threads import JobQueue
 from botkit.ledger.interface import Committed, Input
-from botkit.ledger.loop_calls import LoopCalls
+from botkit.loop_calls import LoopCalls
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 

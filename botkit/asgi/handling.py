@@ -21,7 +21,7 @@ from botkit.handlers.running import ContextFactory
 from botkit.handlers.threads import JobQueue
 from botkit.handoff.conversation import ConversationId
 from botkit.hooks.parser import Hook
-from botkit.ledger.loop_calls import LoopCalls
+from botkit.loop_calls import LoopCalls
 
 MAX_BEHIND: Final = 1024
 """Hooks of all users that may wait for the handlers of an earlier hook of their user."""

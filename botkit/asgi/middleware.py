@@ -16,7 +16,7 @@ from botkit.handlers.endpoint import HookEndpoint, HookResponse, prefix_taken
 from botkit.hooks.bodies import MAX_BYTES, checked_length
 from botkit.hooks.paths import HookPath
 from botkit.http.parts import joined
-from botkit.ledger.loop_calls import LoopCalls
+from botkit.loop_calls import LoopCalls
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-from botkit.ledger.loop_calls import LoopCalls
+from botkit.loop_calls import LoopCalls
 
 MAX_THREADS = 256
 _MAX_IDLE = 64

@@ -19,7 +19,7 @@ from botkit.handoff.effects import (
 )
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Ledger, OutboxItem
-from botkit.ledger.loop_calls import LoopCalls
+from botkit.loop_calls import LoopCalls
 from botkit.observability.endings import advice_about
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where

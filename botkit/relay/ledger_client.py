@@ -16,7 +16,7 @@ from typing import TypeVar
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Input, Ledger
-from botkit.ledger.loop_calls import LoopCalls
+from botkit.loop_calls import LoopCalls
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock

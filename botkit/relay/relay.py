@@ -17,7 +17,7 @@ from botkit.config.settings import Settings
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.http.retry import SYSTEM_CHANCE
 from botkit.ledger.interface import Committed, Ledger, OutboxItem
-from botkit.ledger.loop_calls import LoopCalls
+from botkit.loop_calls import LoopCalls
 from botkit.observability.events import get_logger
 from botkit.observability.metrics import Telemetry
 from botkit.observability.tracebacks import where

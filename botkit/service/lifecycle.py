@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from multiprocessing.util import Finalize
 
 from botkit.errors import LedgerClosed
-from botkit.ledger.loop_calls import LoopCalls
+from botkit.loop_calls import LoopCalls
 from botkit.service.role import Role, Store
 
 _CLOSED = "the kit has been closed: by kit.close(), or at the end of its ASGI server's lifespan, whose next one starts it again"

@@ -32,8 +32,8 @@ from botkit.hooks.events import HOOK_EVENTS
 from botkit.hooks.parser import HookParser
 from botkit.ledger.interface import Committed, Input, Ledger
 from botkit.ledger.kinds import is_postgresql
-from botkit.ledger.loop_calls import LoopCalls
 from botkit.ledger.sqlite.sharing.taking import Counts
+from botkit.loop_calls import LoopCalls
 from botkit.observability.metrics import Telemetry
 from botkit.relay.clock import Clock, SystemClock
 from botkit.relay.relay import Relay

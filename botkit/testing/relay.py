@@ -28,7 +28,7 @@ from botkit.handoff.effects import (
 )
 from botkit.handoff.events import Event, TimerFired
 from botkit.ledger.interface import Committed, Input, Ledger, OutboxItem
-from botkit.ledger.loop_calls import LoopCalls
+from botkit.loop_calls import LoopCalls
 from botkit.observability.metrics import Telemetry
 from botkit.observability.user_hashes import UserHashes
 from botkit.relay.gateways import Gateways, KorePlatform

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from pathlib import Path
 
 import pytest
 
-from botkit.asgi import bodies, connections, door, pages
+from botkit.asgi import bodies, connections, handling, pages
 from botkit.cli.uvicorn_server import KEEP_ALIVE_SECONDS
 from botkit.config.settings import ServerSettings
 from botkit.handlers.endpoint import COMMIT_SECONDS
-from botkit.handlers.threads import JobQueue
 from botkit.hooks.authentication import MAX_TOKEN_CHARACTERS
 from botkit.hooks.bodies import (
     BODY_SECONDS,
@@ -27,7 +25,6 @@ from botkit.wsgi.middleware import UNREAD_SECONDS
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = (ROOT / "SECURITY.md").read_text(encoding="utf-8").partition("\n### Limits")[2].partition("\n|---")[2]
 ROWS = dict(re.findall(r"^\| ([^|]+) \| ([^|]+) \|", TABLE, re.MULTILINE))
-MAX_WAITING = inspect.signature(JobQueue).parameters["max_waiting"].default
 LIMITS = {
     "connections in all": [ServerSettings().max_connections],
     "strangers of one address": [ServerSettings().max_connections_per_address],
@@ -44,7 +41,7 @@ LIMITS = {
         MANY_PENDING,
     ],
     "bodies of hooks that are pending": [bodies.MAX_PENDING, MAX_CONCURRENT, MAX_OF_CONNECTION],
-    "hooks whose handlers wait": [MAX_WAITING, door.MAX_BEHIND],
+    "hooks whose handlers wait": [handling.MAX_WAITING, handling.MAX_BEHIND],
     "answers to hooks that the caller does not read": [UNREAD_SECONDS],
     "commit of a hook": [COMMIT_SECONDS],
     "request that is no hook": [connections.OTHER_SECONDS],

@@ -23,7 +23,7 @@ from botkit.handlers.endpoint import HookEndpoint
 from botkit.handoff.conversation import Conversation
 from botkit.hooks.parser import HookParser
 from botkit.ledger.interface import Committed, Input
-from botkit.ledger.loop_calls import LoopCalls
+from botkit.loop_calls import LoopCalls
 from botkit.wsgi.middleware import BotKitMiddleware
 from tests.hooks.hook_payloads import BOT_ID, NOW, settings, token
 from tests.hooks.no_handlers import no_handlers

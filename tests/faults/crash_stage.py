@@ -53,9 +53,9 @@ from botkit.handoff.events import (
 from botkit.handoff.moments import ENDED, MOMENTS
 from botkit.hooks.parser import HookParser
 from botkit.ledger.interface import Committed, Decide, HookBody, Input
-from botkit.ledger.loop_calls import LoopCalls
 from botkit.ledger.sqlite import SqliteLedger
 from botkit.ledger.sqlite.store import Store
+from botkit.loop_calls import LoopCalls
 from botkit.observability.metrics import Telemetry
 from botkit.relay.gateways import Gateways
 from botkit.relay.relay import Relay

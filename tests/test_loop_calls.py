@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from botkit.ledger.loop_calls import LoopCalls
+from botkit.loop_calls import LoopCalls
 
 
 class CountingLoop(asyncio.SelectorEventLoop):

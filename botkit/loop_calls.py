@@ -15,7 +15,7 @@ from typing import ParamSpec
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 
-_log = get_logger("botkit.ledger")
+_log = get_logger("botkit")
 
 P = ParamSpec("P")
 
