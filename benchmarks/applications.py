@@ -76,9 +76,14 @@ KITS: Mapping[str, Callable[[Settings], BotKit]] = {
     "handler": handler,
     "coroutine": coroutine,
     "counted": plain,
+    "counted-handler": handler,
     "profiled": plain,
 }
-BEHIND: Mapping[str, Callable[[], Application]] = {"counted": counted, "profiled": profiled}
+BEHIND: Mapping[str, Callable[[], Application]] = {
+    "counted": counted,
+    "counted-handler": counted,
+    "profiled": profiled,
+}
 
 
 if __name__ == "__main__":
