@@ -28,6 +28,7 @@ from botkit.handlers.progress import H, Outcome, Progress
 from botkit.handlers.registry import Chain, Handler
 from botkit.handlers.threads import EventLoopThread, WorkerThreads
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Stop
+from botkit.handoff.events import ApiCall
 from botkit.handoff.reference import reference
 from botkit.hooks.parser import Hook
 from botkit.kore.bodies import changed, members_to_change
@@ -202,7 +203,7 @@ class Runner:
         self, progress: Progress[Any], handlers: Sequence[Handler], context_factory: ContextFactory
     ) -> None:
         try:
-            await self._all(progress, handlers, context_factory, _awaited)
+            await self._all(progress, handlers, context_factory, _coroutine)
         finally:
             self._tasks.pop(progress, None)
 
@@ -230,7 +231,22 @@ class Runner:
         try:
             with context_factory():
                 for handler in handlers:
-                    if not await self._one(progress, handler, call):
+                    if self._overdue.get(handler, 0) >= MAX_OVERDUE:
+                        self._metrics.handled(progress.outcome.hook.path.event, handler.name, "skipped")
+                        continue
+                    if not progress.begin(handler):
+                        return
+                    hook = progress.outcome.hook
+                    context = _context(hook, self._gateways[hook.path.bot_id])
+                    returned: object = None
+                    failure: BaseException | None = None
+                    try:
+                        returned = await call(handler, context)
+                    except BaseException as error:  # noqa: BLE001 - handlers may also raise CancelledError or SystemExit:
+                        # logged, counted, and the hook continues. Signals for the process reach the main thread, which this
+                        # is not.
+                        failure = error
+                    if not self._goes_on(progress, handler, returned, close(context), failure):
                         return
         except BaseException as error:  # noqa: BLE001 - the context factory is the application's code, like a handler
             _log.error("handlers_context_failed", error=where(error))
@@ -238,40 +254,37 @@ class Runner:
         finally:
             progress.finish()
 
-    async def _one(self, progress: Progress[Any], handler: Handler, call: Call) -> bool:
-        """Call one handler. Returns whether to call the next."""
-        before = progress.outcome
-        event = before.hook.path.event
-        if self._overdue[handler] >= MAX_OVERDUE:
-            self._metrics.handled(event, handler.name, "skipped")
-            return True
-        if not progress.begin(handler):
-            return False
-        failure: BaseException | None = None
-        try:
-            outcome = await self._outcome(before, handler, call)
-        except BaseException as error:  # noqa: BLE001 - handlers may also raise CancelledError or SystemExit: logged, counted,
-            # and the hook continues. Signals for the process reach the main thread, which this is not.
-            outcome, failure = before, error
+    def _goes_on(
+        self,
+        progress: Progress[Any],
+        handler: Handler,
+        returned: object,
+        api_calls: tuple[ApiCall, ...],
+        failure: BaseException | None,
+    ) -> bool:
+        """A handler has returned, or raised. Returns whether to call the next."""
+        before = outcome = progress.outcome
+        if failure is None:
+            try:
+                outcome = self._outcome(before, handler, returned, api_calls)
+            except Exception as error:  # noqa: BLE001 - what it returned cannot be used
+                failure = error
         if not progress.complete(outcome):
             if progress.overdue is handler:
                 self._count_overdue(handler, -1)
             return False
-        self._report(event, handler, outcome, failure)
+        self._report(before.hook.path.event, handler, outcome, failure)
         if failure is not None:
             self._on_failure(handler, failure)
         return not outcome.answered
 
-    async def _outcome(self, before: Outcome[Any], handler: Handler, call: Call) -> Outcome[Any]:
-        hook: Hook | Moment = before.hook
-        gateway = self._gateways[hook.path.bot_id]
-        context = _context(hook, gateway)
-        try:
-            returned = await call(handler, context)
-        finally:
-            api_calls = close(context)
+    def _outcome(
+        self, before: Outcome[Any], handler: Handler, returned: object, api_calls: tuple[ApiCall, ...]
+    ) -> Outcome[Any]:
+        """What a handler has decided. Raises: InvalidHandlerResult, or an error of the new message."""
         if returned is None and not api_calls:
             return before
+        hook: Hook | Moment = before.hook
         answered = any(api_call.call in hook.kind.answers for api_call in api_calls)
         before = replace(before, api_calls=(*before.api_calls, *api_calls), answered=answered)
         match returned:
@@ -280,7 +293,7 @@ class Runner:
             case Next(None | str() as message) if isinstance(hook, Hook):
                 if message is not None:
                     body = changed(hook.body, members_to_change({"message": message}))
-                    hook = gateway.parser.with_body(hook, body)
+                    hook = self._gateways[hook.path.bot_id].parser.with_body(hook, body)
                 return replace(before, hook=hook, choice=before.choice.then(returned.choice), answered=False)
             case Stop() if isinstance(hook, Hook):
                 return replace(before, answered=True)
@@ -295,7 +308,7 @@ class Runner:
     async def _in_a_thread(self, handler: Handler, context: BufferedCalls, *, seconds: float) -> object:
         """Call a handler in a thread where it may block. This coroutine never awaits anything itself."""
         returned = handler.function(context)
-        if not inspect.iscoroutine(returned):
+        if returned is None or not inspect.iscoroutine(returned):
             return returned
         if self._loop_is_blocked:
             returned.close()
@@ -356,8 +369,8 @@ def _context(hook: Hook | Moment, gateway: BotGateway) -> BufferedCalls:
     return CONTEXTS[hook.path.event](hook, gateway)
 
 
-async def _awaited(handler: Handler, context: BufferedCalls) -> object:
-    returned: object = await handler.function(context)
+def _coroutine(handler: Handler, context: BufferedCalls) -> Awaitable[object]:
+    returned: Awaitable[object] = handler.function(context)
     return returned
 
 
