@@ -112,8 +112,13 @@ class Handling:
 
     def _wait(self, one: _Handled, turn: Turn) -> None:
         """In a thread: wait for a hook of the same user at another door of the service."""
-        turn.__enter__()
-        self.calls.soon(self._try, self._call, one)
+        try:
+            turn.__enter__()
+        except Exception as error:  # noqa: BLE001 - see `_try`
+            self.calls.soon(self.end, one, error)
+        else:
+            self.calls.soon(self._try, self._call, one)
+        one.leave_a_loop_that_is_gone()
 
     def _call(self, one: _Handled) -> None:
         one.due = self.calls.loop.time() + one.seconds
@@ -148,6 +153,7 @@ class Handling:
         try:
             one.then(result)
         finally:
+            one.progress = None  # It knows this hook.
             if one.turn is not None:
                 one.turn.__exit__()
             self._free += 1
@@ -177,13 +183,15 @@ class Handling:
         now = self.calls.loop.time()
         for one in [one for one in self._called if one.due <= now]:
             one.due = math.inf
-            if one.progress is not None and self._dispatch.runner.give_up(
-                one.progress, one.chain, one.seconds
-            ):
-                self.end(one)
+            self._try(self._give_up_one, one)
         first = min((one.due for one in self._called), default=math.inf)
         if first < self._timer_at:
             self._look_at(first)
+
+    def _give_up_one(self, one: _Handled) -> None:
+        # Of handlers that have returned just now, `end` is called soon.
+        if one.progress is not None and self._dispatch.runner.give_up(one.progress, one.chain, one.seconds):
+            self.end(one)
 
 
 class _Handled:
@@ -218,6 +226,12 @@ class _Handled:
     def returned(self) -> None:
         """In the handlers' thread: they have returned."""
         self._handling.calls.soon(self._handling.end, self)
+        self.leave_a_loop_that_is_gone()
+
+    def leave_a_loop_that_is_gone(self) -> None:
+        """Nobody ends it there. The user's next hook, at another door, need not wait for it."""
+        if self.turn is not None and not self.is_over and self._handling.calls.loop.is_closed():
+            self.turn.__exit__()
 
     def result(self) -> DispatchResult:
         """What the handlers have decided so far."""

@@ -19,6 +19,7 @@ from botkit.handlers.running import (
     Runner,
     ignore_failure,
 )
+from botkit.handlers.threads import MAX_THREADS
 from botkit.handlers.verdicts import Answer, Defer
 from botkit.handoff import webhooks
 from botkit.handoff.conversation import ConversationId, Instant
@@ -31,6 +32,8 @@ HANDLER_SECONDS: Final = 5.0
 WEBHOOK_SECONDS: Final = 15.0
 """The platform gives up on a webhook after about 20 seconds (docs/protocols/kore-xo-botkit.md, 3)."""
 _GRACE_SECONDS: Final = 1.0
+_SPARE_THREADS: Final = 192
+"""For handlers that exceed their time limit, and for those of a hand-off's moments."""
 
 _DEFERRED: Final = json.dumps(
     {"customCode": "ASYNC_RESPONSE", "message": "AsyncResponse", "statusCode": 202}, separators=(",", ":")
@@ -72,6 +75,7 @@ class Dispatch:
     Args:
         gateways: per bot id.
         seconds: the time limit of handlers without their own; by default `HANDLER_SECONDS`, and `WEBHOOK_SECONDS` for webhooks.
+        at_once: the number of hooks whose handlers run at the same time.
     """
 
     def __init__(
@@ -82,11 +86,13 @@ class Dispatch:
         metrics: HandlerMetrics,
         seconds: float | None = None,
         on_failure: OnFailure = ignore_failure,
+        at_once: int = 0,
     ) -> None:
         self._registry = registry
         self._seconds = seconds
         self._users = KeyedLock()
-        self.runner = Runner(gateways=gateways, metrics=metrics, on_failure=on_failure)
+        threads = max(MAX_THREADS, at_once + _SPARE_THREADS)
+        self.runner = Runner(gateways=gateways, metrics=metrics, on_failure=on_failure, threads=threads)
 
     def matching(self, hook: Hook) -> Chain | None:
         """The handler chain of this hook; None, as for most hooks, if it has no handlers."""

@@ -16,8 +16,9 @@ class KeyedLock:
     def hold(self, key: Hashable, max_seconds: float) -> Turn:
         """A context manager with the next place in the key's queue: entering it waits for all earlier ones.
 
-        It must be entered, also after an error: later ones wait until it is left. The wait for a holder ends about
-        `max_seconds` after it entered: by then the time limit of its handlers has passed.
+        It must be left, also after an error, entered or not: later ones wait for that. The wait for a holder ends about
+        `max_seconds` after it entered: by then the time limit of its handlers has passed, and they are given up, unless the
+        event loop that does so stands still for longer.
         """
         return Turn(self, key, max_seconds)
 
@@ -28,11 +29,14 @@ class KeyedLock:
             self._last[key] = turn
         return before
 
-    def remove(self, key: Hashable, turn: Turn) -> None:
-        """Forget the key if this turn is the last of its queue."""
+    def remove(self, key: Hashable, turn: Turn, before: Turn | None) -> None:
+        """Forget the key if this turn is the last of its queue. `before`: the one that it should have waited for."""
         with self._lock:
             if self._last.get(key) is turn:
-                del self._last[key]
+                if before is not None and not before.is_over:
+                    self._last[key] = before
+                else:
+                    del self._last[key]
 
 
 class Turn:
@@ -60,9 +64,15 @@ class Turn:
             self._before = None  # Otherwise every turn would keep all earlier ones alive.
         self._has_entered = True
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it was left."""
+        return not self._over.locked()
+
     def __exit__(self, *_: object) -> None:
+        """Leave it. If it was never entered, later ones wait for the one before it."""
         self._over.release()
-        self._lock.remove(self._key, self)
+        self._lock.remove(self._key, self, self._before)
 
     def wait(self, max_seconds: float) -> None:
         """Wait until this turn is over, or was entered `max_seconds` ago (at most twice). It may itself wait for others."""
@@ -71,4 +81,6 @@ class Turn:
             has_entered = self._has_entered
             if self._over.acquire(timeout=max_seconds):
                 self._over.release()
+                if (before := self._before) is not None:  # It was left without having been entered.
+                    before.wait(max_seconds)
                 return

@@ -8,12 +8,16 @@ from contextlib import suppress
 from typing import Final
 
 from botkit.handlers.handoff_contexts import Moment
-from botkit.handlers.registry import Registry
+from botkit.handlers.registry import Chain, Registry
 from botkit.handlers.running import ContextFactory, Runner
 from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import CallHandlers
 from botkit.handoff.events import ApiCall
 from botkit.handoff.moments import MOMENTS
+from botkit.observability.events import get_logger
+from botkit.observability.tracebacks import where
+
+_log = get_logger("botkit.handlers")
 
 MOMENT_SECONDS: Final = 15.0
 """The time limit of these handlers. Only the next moment of the same hand-off waits for them."""
@@ -47,11 +51,18 @@ class MomentCalls:
         return frozenset(event for event in MOMENTS if self._registry.matching(bot_id, event).handlers)
 
     async def call(self, conversation_id: ConversationId, effect: CallHandlers) -> tuple[ApiCall, ...]:
-        """Call the handlers. Returns the calls that they request; those of a handler that fails are dropped."""
+        """Call the handlers. Returns the calls that they request; those of a handler that fails are dropped. Never raises."""
         chain = self._registry.matching(conversation_id.bot_id, effect.event)
         if not chain.handlers:
             return ()  # An earlier version of the application had some.
-        moment, seconds = Moment(conversation_id, effect), chain.limit(self._seconds)
+        try:
+            return await self._called(chain, Moment(conversation_id, effect))
+        except Exception as error:  # noqa: BLE001 - a defect: the effect is not tried again, since handlers may have been called
+            _log.error("call_failed", error=where(error))
+            return ()
+
+    async def _called(self, chain: Chain, moment: Moment) -> tuple[ApiCall, ...]:
+        seconds = chain.limit(self._seconds)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 

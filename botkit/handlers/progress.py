@@ -54,7 +54,7 @@ class Progress(Generic[H]):
         """
         self.outcome: Outcome[H] = outcome
         self._lock = threading.Lock()
-        self._then = then
+        self._then: Callable[[], object] | None = then
         self._current: Handler | None = None
         self._abandoned = False
         self._finished = False
@@ -83,9 +83,10 @@ class Progress(Generic[H]):
     def finish(self) -> None:
         """Note that no more handlers are called."""
         with self._lock:
+            then, self._then = self._then, None
             self._finished = not self._abandoned
-        if self._finished:
-            self._then()
+        if then is not None:
+            then()
 
     # --- the thread that has started them --------------------------------------------------------------------------
 
@@ -93,5 +94,5 @@ class Progress(Generic[H]):
         """Keep the outcome so far and ignore later ones; False if the handlers have finished. See `overdue`."""
         with self._lock:
             if not self._finished:
-                self._abandoned, self.overdue = True, self._current
+                self._abandoned, self.overdue, self._then = True, self._current, None
             return self._abandoned

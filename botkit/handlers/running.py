@@ -26,7 +26,7 @@ from botkit.handlers.conversation import BotGateway
 from botkit.handlers.handoff_contexts import HANDOFF_CONTEXTS, Moment
 from botkit.handlers.progress import H, Outcome, Progress
 from botkit.handlers.registry import Chain, Handler
-from botkit.handlers.threads import EventLoopThread, WorkerThreads
+from botkit.handlers.threads import MAX_THREADS, EventLoopThread, WorkerThreads
 from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Stop
 from botkit.handoff.events import ApiCall
 from botkit.handoff.reference import reference
@@ -68,7 +68,14 @@ def ignore_failure(handler: Handler, error: BaseException) -> None:
 
 
 class Runner:
-    """Runs handler chains. Thread-safe. `gateways` are per bot id."""
+    """Runs handler chains. Thread-safe.
+
+    Args:
+        gateways: per bot id.
+        metrics: counts handlers.
+        on_failure: see `OnFailure`.
+        threads: the largest number of threads for handlers that are no coroutines.
+    """
 
     def __init__(
         self,
@@ -76,6 +83,7 @@ class Runner:
         gateways: Mapping[str, BotGateway],
         metrics: HandlerMetrics,
         on_failure: OnFailure = ignore_failure,
+        threads: int = MAX_THREADS,
     ) -> None:
         self._gateways = gateways
         self._hashes = UserHashes(
@@ -83,7 +91,7 @@ class Runner:
         )
         self._metrics = metrics
         self._on_failure = on_failure
-        self._workers = WorkerThreads("botkit-handlers")
+        self._workers = WorkerThreads("botkit-handlers", threads)
         self._coroutines = EventLoopThread("botkit-handlers-loop")
         self._tasks: dict[Progress[Any], asyncio.Task[None]] = {}
         """The running coroutines, because a loop keeps no references to its tasks. Used on the loop only."""
@@ -187,7 +195,8 @@ class Runner:
             calls = self._coroutines.calls()
             calls.soon(self._begin, calls.loop, progress, chain.handlers, context_factory)
             return True
-        return self._workers.start(partial(self._in_this_thread, progress, chain, seconds, context_factory))
+        job = partial(self._in_this_thread, progress, chain, seconds, context_factory)
+        return self._workers.start(job, then=progress.finish)
 
     def _begin(
         self,
@@ -196,7 +205,7 @@ class Runner:
         handlers: Sequence[Handler],
         context_factory: ContextFactory,
     ) -> None:
-        # Without a timer or a callback, which would cost another iteration of the loop: the waiting thread has the time limit.
+        # Without a timer or a callback, which would cost another iteration of the loop: who has started them has the time limit.
         self._tasks[progress] = loop.create_task(self._on_the_loop(progress, handlers, context_factory))
 
     async def _on_the_loop(
@@ -206,6 +215,7 @@ class Runner:
             await self._all(progress, handlers, context_factory, _coroutine)
         finally:
             self._tasks.pop(progress, None)
+            progress.finish()
 
     def _cancel(self, progress: Progress[Any]) -> None:
         """Cancel the coroutine of an abandoned hook."""
@@ -237,22 +247,22 @@ class Runner:
                     if not progress.begin(handler):
                         return
                     hook = progress.outcome.hook
-                    context = _context(hook, self._gateways[hook.path.bot_id])
+                    context: BufferedCalls | None = None
                     returned: object = None
                     failure: BaseException | None = None
                     try:
+                        context = _context(hook, self._gateways[hook.path.bot_id])
                         returned = await call(handler, context)
                     except BaseException as error:  # noqa: BLE001 - handlers may also raise CancelledError or SystemExit:
                         # logged, counted, and the hook continues. Signals for the process reach the main thread, which this
                         # is not.
                         failure = error
-                    if not self._goes_on(progress, handler, returned, close(context), failure):
+                    api_calls = close(context) if context is not None else ()
+                    if not self._goes_on(progress, handler, returned, api_calls, failure):
                         return
         except BaseException as error:  # noqa: BLE001 - the context factory is the application's code, like a handler
             _log.error("handlers_context_failed", error=where(error))
             self._on_failure(handlers[0], error)
-        finally:
-            progress.finish()
 
     def _goes_on(
         self,

@@ -17,7 +17,7 @@ from botkit.loop_calls import LoopCalls
 MAX_THREADS = 256
 _MAX_IDLE = 64
 
-Job = Callable[[], None]
+Job = Callable[[], object]
 
 
 class WorkerThreads:
@@ -31,8 +31,13 @@ class WorkerThreads:
         self._count = 0
         self._process = os.getpid()
 
-    def start(self, job: Job) -> bool:
-        """Run a job, which must not raise. Returns False if every thread is busy and no more can be started."""
+    def start(self, job: Job, then: Job | None = None) -> bool:
+        """Run a job, which must not raise. Returns False if every thread is busy and no more can be started.
+
+        Args:
+            job: the job.
+            then: called in the same thread when that is free for another job, so that who is told can start one. Quick.
+        """
         with self._lock:
             if self._process != os.getpid():  # Threads do not survive a fork.
                 self._process, self._idle, self._count = os.getpid(), [], 0
@@ -47,7 +52,7 @@ class WorkerThreads:
                 self._count += 1
             else:
                 return False
-        worker.run(job)
+        worker.run(job, then)
         return True
 
     def _release(self, worker: _Worker) -> bool:
@@ -61,27 +66,32 @@ class WorkerThreads:
 
 
 class _Worker:
-    __slots__ = ("_job", "_release", "_wake")
+    __slots__ = ("_job", "_release", "_then", "_wake")
 
     def __init__(self, release: Callable[[_Worker], bool]) -> None:
         self._release = release
         self._job: Job | None = None
+        self._then: Job | None = None
         self._wake = threading.Lock()
         self._wake.acquire()
 
-    def run(self, job: Job) -> None:
-        self._job = job
+    def run(self, job: Job, then: Job | None) -> None:
+        self._job, self._then = job, then
         self._wake.release()
 
     def loop(self) -> None:
         going = True
         while going:
             self._wake.acquire()
-            job, self._job = self._job, None
+            job, then = self._job, self._then
+            self._job = self._then = None
             if job is not None:
                 job()
             del job
             going = self._release(self)
+            if then is not None:
+                then()
+            del then
 
 
 class JobQueue:

@@ -122,6 +122,7 @@ class Service:
             metrics=counts,
             seconds=handler_seconds,
             on_failure=environment.on_failure,
+            at_once=self.settings.server.threads,
         )
         self._context_factory: ContextFactory = nullcontext
         self._registry = registry

@@ -13,23 +13,14 @@ import pytest
 from starlette.applications import Starlette
 from structlog.testing import capture_logs
 
-from botkit.asgi import handling
 from botkit.asgi.bodies import MAX_PENDING
 from botkit.asgi.interface import Application, Message, Receive, Scope, Send
 from botkit.asgi.middleware import BotKitAsgi
 from botkit.errors import LedgerError
-from botkit.handlers.conversation import BotGateway
-from botkit.handlers.dispatch import Dispatch
-from botkit.handlers.registry import Handler, Registry
-from botkit.handlers.running import Runner
-from botkit.handoff.conversation import Instant
-from botkit.handoff.events import UserMessage
 from botkit.hooks.bodies import BODY_SECONDS, HURRIED_SECONDS, MAX_BYTES
-from botkit.ledger.interface import Input
 from botkit.testing.clock import settle
-from botkit.testing.waiting import async_until
-from tests.door.stage import HANDLER_THREADS, Answer, Asgi, http_scope, in_pieces
-from tests.hooks.hook_payloads import BOT_ID, NOW, as_body, token, user_message
+from tests.door.stage import Answer, Asgi, http_scope, in_pieces
+from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
 from tests.memory import memory
 
 BODY = as_body(user_message())
@@ -247,165 +238,6 @@ async def test_a_service_that_cannot_be_started_gets_500(stage: Asgi) -> None:
     stage.service.is_running = False
     stage.service.start_error = LedgerError("the disk is gone")
     assert (await stage.respond(hook(len(BODY)), in_pieces(BODY))).status == 500
-
-
-# --- handlers
-
-
-class Busy:
-    """Handlers that return when the test says so."""
-
-    def __init__(self, *, seconds: float = 30) -> None:
-        self.go_on = threading.Event()
-        self.outcomes: list[str] = []
-        self.begun = threading.Semaphore(0)
-        self.users: list[str] = []
-        registry = Registry()
-        registry.add(Handler(self.handle, "on_user_message"))
-        nothing: Any = None
-        gateway = BotGateway(
-            bot_id=BOT_ID,
-            parser=Asgi().endpoint.parsers[BOT_ID],
-            reader=nothing,
-            ledger=lambda: nothing,
-            now=lambda: NOW,
-        )
-        self.dispatch = Dispatch(registry, gateways={BOT_ID: gateway}, metrics=self, seconds=seconds)
-        self.stage = Asgi(dispatch=self.dispatch)
-
-    def handle(self, ctx: Any) -> None:
-        self.users.append(ctx.conversation.user_id)
-        self.begun.release()
-        assert self.go_on.wait(30)
-
-    def handled(self, event: str, handler: str, outcome: str) -> None:
-        self.outcomes.append(outcome)
-
-    def post(self, number: int, user: str) -> asyncio.Task[Answer]:
-        body = as_body({**user_message(f"{number}"), "requestId": number, **_of(user)})
-        return asyncio.create_task(self.stage.respond(hook(len(body)), in_pieces(body)))
-
-
-def _of(user: str) -> dict[str, Any]:
-    return {
-        "channel": {"type": "rtm", "from": user},
-        "context": {"session": {"UserContext": {"_id": user}}},
-    }
-
-
-async def test_handlers_that_block_do_not_block_the_loop() -> None:
-    busy = Busy()
-    posted = [busy.post(number, f"u-{number}") for number in range(HANDLER_THREADS + 1)]
-    for _ in range(HANDLER_THREADS):
-        assert await asyncio.to_thread(busy.begun.acquire, True, 30)
-    # A bot message has no handler, so it is answered meanwhile.
-    other = hook(len(BODY), path=f"/sdk/bots/{BOT_ID}/on_bot_message")
-    assert (await busy.stage.respond(other, in_pieces(BODY))).status == 200
-    assert not any(task.done() for task in posted)
-    busy.go_on.set()
-    assert {(await task).status for task in posted} == {200}
-
-
-async def test_many_messages_of_one_user_take_one_thread() -> None:
-    busy = Busy()
-    posted = [busy.post(number, "u-1") for number in range(HANDLER_THREADS * 2)]
-    posted.append(busy.post(0, "u-2"))
-    for _ in range(2):
-        assert await asyncio.to_thread(busy.begun.acquire, True, 30)
-    assert set(busy.users) == {"u-1", "u-2"}
-    busy.go_on.set()
-    assert {(await task).status for task in posted} == {200}
-
-
-@pytest.mark.parametrize(
-    "step", ["Dispatch.turn", "Dispatch.limit", "Runner.begin", "handling.result_of"], ids=str
-)
-async def test_a_defect_beside_the_handlers_is_answered_and_holds_up_no_other_hook(
-    monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    busy = Busy()
-    busy.go_on.set()
-
-    def fails(*_: object, **__: object) -> None:
-        raise ValueError
-
-    of, name = step.split(".")
-    with monkeypatch.context() as patched:
-        patched.setattr({"Dispatch": Dispatch, "Runner": Runner, "handling": handling}[of], name, fails)
-        failed = [busy.post(number, "u-1") for number in range(HANDLER_THREADS + 1)]
-        assert [answer.status for answer in await asyncio.wait_for(asyncio.gather(*failed), 30)] == [
-            500
-        ] * len(failed)
-    assert (await asyncio.wait_for(busy.post(9, "u-1"), 30)).status == 200
-    assert (await asyncio.wait_for(busy.post(9, "u-2"), 30)).status == 200
-
-
-async def test_hooks_go_on_without_handlers_that_exceed_their_time_limit() -> None:
-    busy = Busy(seconds=0.02)
-    with capture_logs() as lines:
-        answers = await asyncio.wait_for(
-            asyncio.gather(*(busy.post(number, "u-1") for number in range(2)), busy.post(2, "u-2")), 30
-        )
-    assert {answer.status for answer in answers} == {200}
-    assert sorted(_number(input) for input in busy.stage.inputs) == [0, 1, 2]
-    assert [line["outcome"] for line in lines] == ["timeout"] * 3
-    busy.go_on.set()
-    busy.users.clear()
-    assert (await asyncio.wait_for(busy.post(3, "u-1"), 30)).status == 200
-    assert busy.users == ["u-1"]
-    assert busy.outcomes == ["timeout"] * 3 + ["passed"]
-    assert len(busy.stage.inputs) == 4, "those that return late change nothing"
-
-
-async def test_a_hook_waits_for_the_users_hook_at_another_door_without_holding_up_the_loop() -> None:
-    busy = Busy()
-    busy.go_on.set()
-    read = busy.stage.endpoint.parsers[BOT_ID].read
-    path = busy.stage.endpoint.path_of(f"/sdk/bots/{BOT_ID}/on_user_message")
-    assert path is not None
-    body = as_body({**user_message("0"), "requestId": 0, **_of("u-1")})
-    other = read(path, body, at=Instant(NOW))
-    chain = busy.dispatch.matching(other)
-    assert chain is not None
-    turn = busy.dispatch.lock(chain, other)
-    assert turn is not None
-    with turn:
-        waiting = busy.post(1, "u-1")
-        assert (await asyncio.wait_for(busy.post(2, "u-2"), 30)).status == 200
-        assert busy.users == ["u-2"]
-        assert not waiting.done()
-    assert (await asyncio.wait_for(waiting, 30)).status == 200
-    assert busy.users == ["u-2", "u-1"]
-
-
-async def test_nothing_is_kept_of_a_user_whose_hooks_are_handled() -> None:
-    busy = Busy()
-    busy.go_on.set()
-    assert (await busy.post(1, "u-1")).status == 200
-    await async_until(lambda: not busy.stage.middleware.door()._handling._behind)
-    assert (await busy.post(2, "u-1")).status == 200
-
-
-async def test_the_number_of_hooks_that_wait_for_handlers_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("botkit.asgi.handling.MAX_BEHIND", 0)
-    with capture_logs() as lines:
-        assert (await Busy().post(1, "u-1")).status == 503
-    assert lines[0]["fix"] == "slow handlers, and server.threads"
-
-
-async def test_messages_of_one_user_are_committed_in_the_order_of_their_arrival() -> None:
-    busy = Busy()
-    posted = [busy.post(number, "u-1") for number in range(HANDLER_THREADS * 2)]
-    assert await asyncio.to_thread(busy.begun.acquire, True, 30)
-    busy.go_on.set()
-    await asyncio.gather(*posted)
-    assert [_number(input) for input in busy.stage.inputs] == list(range(HANDLER_THREADS * 2))
-
-
-def _number(input: Input) -> int:
-    assert isinstance(input.event, UserMessage)
-    assert input.event.request_number is not None
-    return input.event.request_number
 
 
 # --- the server's lifespan

@@ -26,7 +26,7 @@ from botkit.relay.outbound.retry_policy import payload_may_be_stale
 TRANSCRIPT_ATTEMPTS = 5
 TRANSCRIPT_RETRY_SECONDS = 0.5
 _MAX_CALLING = 16
-"""Max handlers of hand-offs that run at the same time; each occupies a thread or two."""
+"""Max handlers of hand-offs that run at the same time; each occupies a thread, unless all are coroutines."""
 
 Reconcile = Callable[[ConversationId, str], Awaitable[None]]
 """Reads the list of an agent session once more, so that the last messages are not lost; a failure is ignored."""
