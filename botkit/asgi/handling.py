@@ -153,7 +153,6 @@ class Handling:
         try:
             one.then(result)
         finally:
-            one.progress = None  # It knows this hook.
             if one.turn is not None:
                 one.turn.__exit__()
             self._free += 1

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask, current_app
 
 from botkit import BotKit
-from botkit.handlers import Next, Sent, UserMessageContext
+from botkit.handlers import Next, Sent, UserMessageContext, running
 from botkit.handlers.registry import Chain
 from botkit.handlers.running import MAX_OVERDUE, Runner
 from botkit.testing import KitTester
@@ -121,6 +121,23 @@ def test_a_new_text_that_is_too_large_does_not_replace_the_users(tmp_path: Path)
     with taken_down(tmp_path, verbose) as kit:
         (call,) = kit.post("on_user_message", as_body(user_message("hi")))[1]
         assert (call.verb, call.json["message"]) == ("sendBotMessage", "hi")
+
+
+def test_a_handler_whose_context_cannot_be_made_counts_as_one_that_raised(
+    kit: TakenDown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, raised = running._context, kit.handled("raised")
+    defects = [ValueError()]
+
+    def once(*given: Any) -> Any:
+        if defects:
+            raise defects.pop()
+        return made(*given)
+
+    monkeypatch.setattr(running, "_context", once)
+    passed = kit.handled("passed")
+    assert said(kit, "hi", 7) == ["sendBotMessage"]
+    assert (kit.handled("raised"), kit.handled("passed")) == (raised + 1, passed + 1)
 
 
 def test_the_number_of_calls_of_a_handler_is_bounded(tmp_path: Path) -> None:

@@ -37,6 +37,19 @@ def test_where_every_thread_is_busy_the_next_job_is_refused_until_one_is_free() 
     until(lambda: threads.start(lambda: None), "for a thread to be free")
 
 
+def test_who_is_told_of_the_end_of_a_job_can_start_another_in_its_thread() -> None:
+    threads, started = WorkerThreads("test", max_threads=1), list[bool]()
+    ended = threading.Semaphore(0)
+
+    def then() -> None:
+        started.append(threads.start(ended.release))
+
+    for _ in range(20):
+        until(lambda: threads.start(lambda: None, then), "for the thread to be free")
+        assert ended.acquire(timeout=30)
+    assert started == [True] * 20
+
+
 def test_after_a_fork_there_are_new_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     threads, ran = WorkerThreads("test", max_threads=1), threading.Event()
     go_on = threading.Event()
