@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from typing import Any
 
 import pytest
 
+from botkit.handlers.dispatch import Dispatch
+from botkit.handlers.registry import Registry
 from botkit.handlers.threads import WorkerThreads
 from botkit.testing.waiting import until
 
@@ -71,3 +74,18 @@ def test_where_the_system_has_no_more_threads_the_job_is_refused(monkeypatch: py
         assert not threads.start(ran.set)
     assert threads.start(ran.set)
     assert ran.wait(10)
+
+
+@pytest.mark.parametrize("at_once", [64, 100])
+def test_there_are_threads_for_all_hooks_that_may_be_handled_at_once_and_for_handlers_that_hang(
+    at_once: int,
+) -> None:
+    nothing: Any = None
+    dispatch = Dispatch(Registry(), gateways={}, metrics=nothing, at_once=at_once)
+    go_on = threading.Event()
+    try:
+        started = [dispatch.runner._workers.start(partial(held_up, go_on)) for _ in range(at_once + 192)]
+        assert all(started)
+        assert not dispatch.runner._workers.start(lambda: None)
+    finally:
+        go_on.set()
