@@ -128,6 +128,13 @@ def only_this_machine() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Tasks of a loop that is gone say so when they are collected: after this test, and not in another one."""
+    yield
+    gc.collect()
+
+
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Server]:
     """A running PostgreSQL server. It starts in a second: only tests that use a database should ask for it."""

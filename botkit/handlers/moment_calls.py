@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from botkit.handlers.handoff_contexts import Moment
@@ -14,6 +14,7 @@ from botkit.handoff.conversation import ConversationId
 from botkit.handoff.effects import CallHandlers
 from botkit.handoff.events import ApiCall
 from botkit.handoff.moments import MOMENTS
+from botkit.loop_calls import LoopCalls
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 
@@ -63,23 +64,18 @@ class MomentCalls:
 
     async def _called(self, chain: Chain, moment: Moment) -> tuple[ApiCall, ...]:
         seconds = chain.limit(self._seconds)
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-
-        def settle() -> None:
-            if not done.done():
-                done.set_result(None)
-
-        def returned() -> None:
-            """In the handlers' thread."""
-            with suppress(RuntimeError):  # The loop is closed.
-                loop.call_soon_threadsafe(settle)
+        calls, done = LoopCalls(asyncio.get_running_loop()), asyncio.Event()
 
         progress = self._runner.begin(
-            chain, moment, seconds=seconds, context_factory=self._context_factory(), then=returned
+            chain,
+            moment,
+            seconds=seconds,
+            context_factory=self._context_factory(),
+            then=partial(calls.soon, done.set),
         )
         try:
-            await asyncio.wait_for(done, seconds)
+            async with asyncio.timeout(seconds):
+                await done.wait()
         except TimeoutError:
             self._runner.give_up(progress, chain, seconds)
         return progress.outcome.api_calls

@@ -17,21 +17,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, Protocol
 
-from msgspec.structs import replace
-
 from botkit.errors import BotKitError, HandlerTimeout, InvalidHandlerResult
 from botkit.handlers.context import BufferedCalls, close
 from botkit.handlers.contexts import CONTEXTS
 from botkit.handlers.conversation import BotGateway
 from botkit.handlers.handoff_contexts import HANDOFF_CONTEXTS, Moment
+from botkit.handlers.outcomes import outcome_after
 from botkit.handlers.progress import H, Outcome, Progress
 from botkit.handlers.registry import Chain, Handler
 from botkit.handlers.threads import MAX_THREADS, EventLoopThread, WorkerThreads
-from botkit.handlers.verdicts import Answer, Defer, Next, Sent, Stop
 from botkit.handoff.events import ApiCall
 from botkit.handoff.reference import reference
 from botkit.hooks.parser import Hook
-from botkit.kore.bodies import changed, members_to_change
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 from botkit.observability.user_hashes import UserHashes
@@ -144,7 +141,7 @@ class Runner:
             return False
         hook, late = progress.outcome.hook, progress.overdue
         if chain.are_coroutines:
-            self._coroutines.loop().call_soon_threadsafe(self._cancel, progress)
+            self._coroutines.calls().soon(self._cancel, progress)
             self._ping_the_loop()
         if late is not None:
             self._count_overdue(late, 1)
@@ -169,7 +166,7 @@ class Runner:
     def _ping_the_loop(self) -> None:
         """Ping the event loop; a blocked loop answers late."""
         self._count_pings(1)
-        self._coroutines.loop().call_soon_threadsafe(self._count_pings, -1)
+        self._coroutines.calls().soon(self._count_pings, -1)
 
     def _count_pings(self, change: int) -> None:
         with self._lock:
@@ -195,7 +192,7 @@ class Runner:
             calls = self._coroutines.calls()
             calls.soon(self._begin, calls.loop, progress, chain.handlers, context_factory)
             return True
-        job = partial(self._in_this_thread, progress, chain, seconds, context_factory)
+        job = partial(self._all_in_a_thread, progress, chain, seconds, context_factory)
         return self._workers.start(job, then=progress.finish)
 
     def _begin(
@@ -225,10 +222,10 @@ class Runner:
 
     # --- in the handlers' thread, or on their loop -----------------------------------------------------------------
 
-    def _in_this_thread(
+    def _all_in_a_thread(
         self, progress: Progress[Any], chain: Chain, seconds: float, context_factory: ContextFactory
     ) -> None:
-        call: Call = partial(self._in_a_thread, seconds=seconds)
+        call: Call = partial(self._one_in_a_thread, seconds=seconds)
         _driven(self._all(progress, chain.handlers, context_factory, call))
 
     async def _all(
@@ -276,7 +273,8 @@ class Runner:
         before = outcome = progress.outcome
         if failure is None:
             try:
-                outcome = self._outcome(before, handler, returned, api_calls)
+                parser = self._gateways[before.hook.path.bot_id].parser
+                outcome = outcome_after(before, handler, returned, api_calls, parser)
             except Exception as error:  # noqa: BLE001 - what it returned cannot be used
                 failure = error
         if not progress.complete(outcome):
@@ -288,34 +286,7 @@ class Runner:
             self._on_failure(handler, failure)
         return not outcome.answered
 
-    def _outcome(
-        self, before: Outcome[Any], handler: Handler, returned: object, api_calls: tuple[ApiCall, ...]
-    ) -> Outcome[Any]:
-        """What a handler has decided. Raises: InvalidHandlerResult, or an error of the new message."""
-        if returned is None and not api_calls:
-            return before
-        hook: Hook | Moment = before.hook
-        answered = any(api_call.call in hook.kind.answers for api_call in api_calls)
-        before = replace(before, api_calls=(*before.api_calls, *api_calls), answered=answered)
-        match returned:
-            case None | Sent():
-                return before
-            case Next(None | str() as message) if isinstance(hook, Hook):
-                if message is not None:
-                    body = changed(hook.body, members_to_change({"message": message}))
-                    hook = self._gateways[hook.path.bot_id].parser.with_body(hook, body)
-                return replace(before, hook=hook, choice=before.choice.then(returned.choice), answered=False)
-            case Stop() if isinstance(hook, Hook):
-                return replace(before, answered=True)
-            case Answer() | Defer() if hook.kind.is_request:
-                return replace(before, verdict=returned, answered=True)
-            case _:
-                raise InvalidHandlerResult(
-                    f"{handler.name} returned a {type(returned).__name__}, which is not a verdict; return the result of a "
-                    "method of ctx, or nothing"
-                )
-
-    async def _in_a_thread(self, handler: Handler, context: BufferedCalls, *, seconds: float) -> object:
+    async def _one_in_a_thread(self, handler: Handler, context: BufferedCalls, *, seconds: float) -> object:
         """Call a handler in a thread where it may block. This coroutine never awaits anything itself."""
         returned = handler.function(context)
         if returned is None or not inspect.iscoroutine(returned):
@@ -323,7 +294,7 @@ class Runner:
         if self._loop_is_blocked:
             returned.close()
             raise HandlerTimeout(f"{handler.name} was not called: {_BLOCKED_LOOP}")
-        future = asyncio.run_coroutine_threadsafe(_kept(returned), self._coroutines.loop())
+        future = asyncio.run_coroutine_threadsafe(_kept(returned), self._coroutines.calls().loop)
         try:
             returned = future.result(seconds)
         except FutureTimeout:

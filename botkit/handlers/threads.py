@@ -151,7 +151,3 @@ class EventLoopThread:
                 self._process, self._calls = os.getpid(), LoopCalls(loop)
                 threading.Thread(target=loop.run_forever, name=self._name, daemon=True).start()
             return self._calls
-
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """The running loop."""
-        return self.calls().loop

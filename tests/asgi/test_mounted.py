@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, nullcontext
@@ -26,14 +25,14 @@ from tests.hooks.hook_payloads import BOT_ID, as_body, settings, token, user_mes
 PATH = f"/sdk/bots/{BOT_ID}/on_user_message"
 TOKEN = {"token": token(expires=4_000_000_000.0)}
 
+pytestmark = pytest.mark.usefixtures("collected")
+
 
 @pytest.fixture
 def kit(tmp_path: Path) -> Iterator[BotKit]:
     kit = BotKit(settings(store=f"sqlite:///{tmp_path / 'botkit.db'}"), share=False)
     yield kit
     kit.close()
-    # A loop that ended without a word leaves tasks, which say so when they are collected: here, and not in another test.
-    gc.collect()
 
 
 @asynccontextmanager

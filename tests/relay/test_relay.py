@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -228,13 +227,6 @@ def test_closing_it_on_its_own_loop_waits_for_nothing() -> None:
     asyncio.run(run())
     assert list(stage.ledger.rows) == [1]
     assert stage.ledger.left_in_doubt is None
-
-
-@pytest.fixture
-def collected() -> Iterator[None]:
-    """Tasks of a loop that is gone say so when they are collected: here, and not in another test."""
-    yield
-    gc.collect()
 
 
 @pytest.mark.usefixtures("collected")
