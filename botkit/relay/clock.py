@@ -26,6 +26,15 @@ class Clock(Protocol):
         """Return `seconds` later."""
 
 
+async def first_of(clock: Clock, woken: asyncio.Future[None], seconds: float) -> None:
+    """Return when this future is done, or so many seconds later."""
+    late = asyncio.ensure_future(clock.sleep(seconds))
+    try:
+        await asyncio.wait({woken, late}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        late.cancel()
+
+
 class SystemClock:
     """The machine's clock."""
 

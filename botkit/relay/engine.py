@@ -77,7 +77,6 @@ class Engine:
         self._clock = clock
         self._chance = chance
         self._backoffs = {bot_id: backoff_of(bot.delivery) for bot_id, bot in settings.bots.items()}
-        self._breakers = CircuitBreakers()
         self._ledger_client = LedgerClient(ledger, clock, calls)
         secrets = {bot_id: bot.kore.client_secret.reveal() for bot_id, bot in settings.bots.items()}
         self._journal = Journal(
@@ -85,6 +84,7 @@ class Engine:
         )
         self._paths = StreamPaths(metrics)
         self._heartbeat = Heartbeat(clock)
+        self._breakers = CircuitBreakers(self._heartbeat)
         self._leaving = Leaving()
         self._losing: set[asyncio.Task[Mapping[int, ConversationId]]] = set()
         self._connecting = asyncio.Semaphore(MAX_CONNECTING)

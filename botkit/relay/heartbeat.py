@@ -28,6 +28,8 @@ AGAIN_SECONDS: Final = 10.0
 """The time for another attempt after a stall, unless the whole patience is shorter: as long as a call may take."""
 SET_SECONDS: Final = 1.0
 """The clock was set if it and the clock for durations differ by so much more or less than a beat before."""
+CATCHES_UP_SECONDS: Final = 2.0
+"""After a stall, everything that became overdue in it is noticed within this time."""
 _MAX_STALLS: Final = 100
 _MAX_SET: Final = 100
 DIFFERS_SECONDS: Final = 5.0
@@ -81,6 +83,10 @@ class Heartbeat:
         if self._late(now):
             return now
         return self._stalls[-1].end if self._stalls else BootTime(0.0)
+
+    def stood_still(self, now: BootTime) -> bool:
+        """Whether this process stands still, or did until a moment ago: what is overdue then is not the other side's fault."""
+        return self._late(now) > 0 or any(now - stall.end < CATCHES_UP_SECONDS for stall in self._stalls)
 
     def patience_left(self, since: float, seconds: float) -> float:
         """What is left of so many seconds of patience since then; 0 or less when they have passed."""

@@ -10,7 +10,9 @@ import pytest
 from botkit.errors import ConversationClosed, ServerTrouble, Unreachable
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.effects import EndSession, SendToUser
+from botkit.http import permits
 from botkit.relay.inbound import receipts
+from botkit.relay.leaving import everything
 from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import ACCESS, SESSION, SYSTEM, USER, World, conversation, said
@@ -83,6 +85,44 @@ async def test_receipts_wait_until_the_process_may_act(talking: World) -> None:
     talking.ledger.acts = True
     await talking.clock.advance(QUARTER)
     assert talking.system.said("acknowledge") == [("e1",)]
+
+
+async def test_receipts_that_waited_for_others_go_only_if_the_process_still_may_act(
+    talking: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipts, "MAX_CALLS", 1)
+    gate = talking.system.gates["acknowledge"] = asyncio.Event()
+    for entry in ("e1", "e2"):
+        await say(talking, entry)
+        await talking.clock.advance(QUARTER)
+    talking.ledger.acts = False  # It stood still.
+    gate.set()
+    await settle()
+    await talking.clock.advance(10 * QUARTER)
+    assert talking.system.said("acknowledge") == [("e1",)]
+    talking.ledger.acts = True
+    await talking.clock.advance(QUARTER)
+    assert talking.system.said("acknowledge") == [("e1",), ("e2",)]
+
+
+async def test_a_receipt_that_has_begun_makes_no_call_while_the_process_may_not_act(
+    talking: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acknowledge, calls = talking.system.acknowledge, []
+
+    async def slowly(*arguments: Any, **options: Any) -> None:
+        talking.ledger.acts = False  # It stands still before its request is made.
+        await permits.until_permitted()
+        calls.append(options["entry_ids"])
+        await acknowledge(*arguments, **options)
+
+    monkeypatch.setattr(talking.system, "acknowledge", slowly)
+    await say(talking, "e1")
+    await talking.clock.advance(QUARTER)
+    assert not calls
+    losing = talking.engine.lose(everything, 0)
+    await asyncio.wait_for(losing, 5)
+    assert not calls
 
 
 async def test_later_messages_are_acknowledged_in_a_call_of_their_own(talking: World) -> None:

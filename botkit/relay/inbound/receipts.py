@@ -16,6 +16,7 @@ from botkit.handoff.conversation import Access, ConversationId
 from botkit.handoff.effects import SendToUser
 from botkit.handoff.events import AgentSaid, FromAgents
 from botkit.handoff.record import Record
+from botkit.http.permits import only_while
 from botkit.ledger.interface import Committed, OutboxItem
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
@@ -108,7 +109,7 @@ class Receipts:
     async def lose(self, leaves: Leaves, *, flush: bool) -> None:
         """Forget the receipts of these conversations.
 
-        With `flush`, those that wait are sent. All calls end within `FLUSH_SECONDS`.
+        With `flush`, those that wait are sent, and all calls end within `FLUSH_SECONDS`; otherwise they are cancelled.
         """
         for item_id in [one for one, promise in self._promised.items() if leaves(promise.conversation_id)]:
             del self._promised[item_id]
@@ -119,7 +120,7 @@ class Receipts:
             self._waiting -= len(self._due.pop(session_id).entry_ids)
         sending |= {call for call, one in self._calls.items() if leaves(one)}
         if sending:
-            await _within(FLUSH_SECONDS, sending)
+            await _within(FLUSH_SECONDS if flush else 0.0, sending)
 
     async def close(self) -> None:
         """Give the calls in progress `FLUSH_SECONDS`."""
@@ -136,9 +137,11 @@ class Receipts:
     async def _send_gathered(self) -> None:
         while True:
             await self._clock.sleep(GATHER_SECONDS)
-            for session_id in list(self._due) if self._may_act() else ():
+            for session_id in list(self._due):
                 while len(self._calls) >= MAX_CALLS:
                     await asyncio.wait(self._calls, return_when=asyncio.FIRST_COMPLETED)
+                if not self._may_act():
+                    break
                 if session_id in self._due:  # Otherwise it was flushed.
                     self._send(session_id)
             if not self._due:
@@ -154,6 +157,7 @@ class Receipts:
         return task
 
     async def _acknowledge(self, due: _Due) -> None:
+        only_while(self._may_act)
         to = due.newest
         system = self._gateways.system(to.conversation_id.bot_id, to.system)
         if system is None:

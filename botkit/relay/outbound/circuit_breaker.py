@@ -1,29 +1,48 @@
 """Circuit breakers: one for each remote of a bot, shared by all lanes.
 
 A remote is the XO platform or one agent system of one bot. After a few connections in a row that failed, the breaker is open:
-only one attempt per pause goes out for all lanes together. The first response, with any status, closes it again.
+only one attempt per pause goes out for all lanes together. The first response, with any status, closes it again, and wakes
+everything that waits for the remote.
 """
 
 from __future__ import annotations
 
+import asyncio
+
 from botkit.boottime import BootTime
 from botkit.http.retry import Backoff
 from botkit.observability.failures import Failure
+from botkit.relay.clock import Clock, first_of
+from botkit.relay.heartbeat import Heartbeat
 
 FAILURES_UNTIL_OPEN = 3
 _MAX_PAUSE = 2.0
 """Seconds. Short, because every lane waits for it once the remote is back; one attempt in two seconds overloads no remote."""
+_MIN_PAUSE = 0.01
 
 
 class CircuitBreaker:
-    """Counts failed connections to one remote, and decides whether an attempt may go out."""
+    """Counts failed connections to one remote, and decides whether an attempt may go out. Lives on one loop.
 
-    __slots__ = ("_backoff", "_failures", "_next_probe", "latest")
+    Args:
+        backoff: the pauses.
+        heartbeat: the time in which this process stood still.
+    """
 
-    def __init__(self, backoff: Backoff) -> None:
+    __slots__ = (
+        "_backoff", "_failures", "_heartbeat", "_line", "_next_probe", "_resting", "_turns", "latest"
+    )  # fmt: skip
+
+    def __init__(self, backoff: Backoff, heartbeat: Heartbeat) -> None:
         self._backoff = backoff
+        self._heartbeat = heartbeat
         self._failures = 0
         self._next_probe = 0.0
+        self._resting: set[asyncio.Future[None]] = set()
+        """What waits until the remote responds."""
+        self._line: dict[asyncio.Future[None], BootTime] = {}
+        """The tasks that wait for their turns, in order, and until when they do."""
+        self._turns: asyncio.Task[None] | None = None
         self.latest: Failure | None = None
         """The latest failed connection."""
 
@@ -47,15 +66,72 @@ class CircuitBreaker:
 
     def reached(self) -> None:
         """The remote responded."""
+        if self.is_open:
+            for future in (*self._resting, *self._line):
+                if not future.done():
+                    future.set_result(None)
         self._failures = 0
 
     def unreachable(self, now: BootTime, failure: Failure | None = None) -> None:
-        """A connection to the remote failed; a call that got no turn in time says nothing about the remote."""
+        """A connection to the remote failed.
+
+        A call that got no turn in time says nothing about the remote, nor does one that timed out while this process stood still.
+        """
         if failure is not None and failure.cause == "waiting":
+            return
+        if failure is not None and failure.cause == "timeout" and self._heartbeat.stood_still(now):
             return
         self._failures += 1
         self.latest = failure or self.latest
         self._next_probe = now + self._pause()
+
+    # --- waiting ------------------------------------------------------------------------------------------------------
+
+    def closing(self) -> asyncio.Future[None]:
+        """Done when the remote responds again after the breaker was open."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._resting.add(future)
+        future.add_done_callback(self._resting.discard)
+        return future
+
+    async def rest(self, clock: Clock, seconds: float) -> None:
+        """Return after so many seconds; if the breaker is open, as soon as the remote responds again."""
+        if seconds <= 0 or not self.is_open:
+            await clock.sleep(seconds)
+            return
+        closing = self.closing()
+        try:
+            await first_of(clock, closing, seconds)
+        finally:
+            closing.cancel()
+
+    async def turn(self, clock: Clock, *, at_most: float) -> None:
+        """Return when an attempt may go out again: a turn of the open breaker has come, or the remote has responded.
+
+        Args:
+            clock: the time.
+            at_most: no later than so many seconds from now, or one pause after that.
+        """
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._line[turn] = BootTime(clock.boottime() + at_most)
+        if self._turns is None:
+            self._turns = asyncio.create_task(self._call_up(clock))
+        try:
+            await turn
+        finally:
+            del self._line[turn]
+            if not self._line and self._turns is not None:
+                self._turns.cancel()
+                self._turns = None
+
+    async def _call_up(self, clock: Clock) -> None:
+        while True:
+            await clock.sleep(max(_MIN_PAUSE, self.pause_left(clock.boottime())))
+            now = clock.boottime()
+            waiting = [one for one in self._line if not one.done()]
+            for number, one in enumerate(waiting):
+                if number == 0 or self._line[one] <= now:
+                    one.set_result(None)
 
     def _pause(self) -> float:
         return min(_MAX_PAUSE, self._backoff.ceiling(self._failures))
@@ -64,7 +140,8 @@ class CircuitBreaker:
 class CircuitBreakers:
     """The breakers of all remotes, made on first use. Remotes come from the configuration, so there are few."""
 
-    def __init__(self) -> None:
+    def __init__(self, heartbeat: Heartbeat) -> None:
+        self._heartbeat = heartbeat
         self._breakers: dict[tuple[str, str], CircuitBreaker] = {}
 
     def get(self, bot_id: str, remote: str, backoff: Backoff) -> CircuitBreaker:
@@ -72,5 +149,5 @@ class CircuitBreakers:
         key = (bot_id, remote)
         breaker = self._breakers.get(key)
         if breaker is None:
-            breaker = self._breakers[key] = CircuitBreaker(backoff)
+            breaker = self._breakers[key] = CircuitBreaker(backoff, self._heartbeat)
         return breaker

@@ -228,9 +228,10 @@ class Delivery:
         breaker = self.breaker_of(item)
         while not progress.done:
             # An item that the open breaker has held back until its deadline is still tried once: the remote may be back.
-            if breaker.may_try(self.clock.boottime()) or (
+            tries = breaker.may_try(self.clock.boottime()) or (
                 not progress.attempted and self.failing.is_past_deadline(item)
-            ):
+            )
+            if tries:
                 await self._try(item, progress, breaker)
             else:
                 self.failing.kept_from(item, progress, breaker)
@@ -238,7 +239,10 @@ class Delivery:
                 await self._give_up(item, progress)
             if not progress.done:
                 # No frame refers to the error here: it would keep the request, and with it a hook's body, in memory.
-                if progress.next_delay is not None or not may_park:
+                if not tries:
+                    with self._cancelled_by_loss(item):
+                        await breaker.turn(self.clock, at_most=self.failing.left(item))
+                elif progress.next_delay is not None or not may_park:
                     await self._wait(item, progress)
                 if may_park and (
                     progress.next_delay is None or self.parked.are_resumed(item.conversation_id)
@@ -251,7 +255,7 @@ class Delivery:
         """Wait until the next attempt is due, or a newer payload has arrived."""
         with self._cancelled_by_loss(item):
             if progress.next_delay is not None:
-                await self.clock.sleep(progress.next_delay)
+                await self.breaker_of(item).rest(self.clock, progress.next_delay)
                 progress.next_delay = 0.0
                 return
             until = BootTime(self.failing.since(item) + _PAYLOAD_SECONDS)

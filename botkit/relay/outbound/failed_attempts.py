@@ -98,8 +98,11 @@ class FailedAttempts:
         self._note_failure(item, progress, error)
 
     def kept_from(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
-        """The open breaker has kept a task from the attempt that was due: decide what comes next."""
-        self._note_failure(item, progress, _held_back(item, breaker), held=True)
+        """The open breaker has kept a task from the attempt that was due: the item waits for its turn, or is given up."""
+        if not is_repeated(item.effect, _held_back(item, breaker)) or self.is_past_deadline(item):
+            self.give_up_held_back(item, progress, breaker)
+        else:
+            self.held_back(item, progress, breaker)
 
     def held_back(self, item: OutboxItem, progress: Progress, breaker: CircuitBreaker) -> None:
         """An item waits until the breaker closes; the story of its hand-off says so, once."""
@@ -116,7 +119,11 @@ class FailedAttempts:
 
     def is_past_deadline(self, item: OutboxItem) -> bool:
         """Whether the item is tried no more, once it has been tried."""
-        return self._left(item, self._backoff(item)) <= 0
+        return self.left(item) <= 0
+
+    def left(self, item: OutboxItem) -> float:
+        """Seconds until the retry deadline; 0 or less when it has passed."""
+        return self._left(item, self._backoff(item))
 
     def count_repetition(self, item: OutboxItem, progress: Progress) -> None:
         """An attempt was made: of a message that the agents may have already, it is a repetition."""
@@ -159,9 +166,7 @@ class FailedAttempts:
             _log.error("effect_broken", lane=item.lane, outbox_id=item.id, error=place)
         return CallBroken(kind_of(item.effect), detail=place)
 
-    def _note_failure(
-        self, item: OutboxItem, progress: Progress, error: CallError, *, held: bool = False
-    ) -> None:
+    def _note_failure(self, item: OutboxItem, progress: Progress, error: CallError) -> None:
         """Decide between another attempt, the wait for a newer payload, and giving up; the first two are noted."""
         progress.failures += 1
         progress.in_doubt = progress.in_doubt or may_have_been_accepted(error)
@@ -176,7 +181,7 @@ class FailedAttempts:
             progress.next_delay = delay
         self.metrics.effect_retried(kind_of(item.effect))
         self.journal.retried(
-            item, failure_of(error), failures=progress.failures, wait=progress.next_delay, held=held
+            item, failure_of(error), failures=progress.failures, wait=progress.next_delay, held=False
         )
 
     def _note_doubt(self, item: OutboxItem, progress: Progress, error: CallError) -> None:
@@ -184,7 +189,7 @@ class FailedAttempts:
         if not isinstance(item.effect, PlatformEffect) or not may_have_been_accepted(error):
             return
         silent_seconds = 0.0
-        if error.cause == "timeout":
+        if error.cause == "timeout" and not self.heartbeat.stood_still(self.clock.boottime()):
             silent_seconds = self.platform_seconds(item) * progress.patience
             progress.patience *= 2.0
         if is_noticed_twice(item.effect):

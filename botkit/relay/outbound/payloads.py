@@ -14,7 +14,7 @@ from functools import partial
 from botkit.boottime import BootTime
 from botkit.handoff.conversation import ConversationId
 from botkit.ledger.interface import HookBody, Ledger, OutboxItem
-from botkit.relay.clock import Clock
+from botkit.relay.clock import Clock, first_of
 from botkit.relay.ledger_client import LedgerClient
 
 _MAX_RENEWED = 10_000
@@ -84,7 +84,7 @@ class Payloads:
                 left = until - self._clock.boottime()
                 if left <= 0:
                     return False
-                await self._first_of(woken, left)
+                await first_of(self._clock, woken, left)
             finally:
                 waiting.remove(woken)
                 if not waiting:
@@ -104,10 +104,3 @@ class Payloads:
         self._renewed[conversation_id] = noted
         if len(self._renewed) > _MAX_RENEWED:
             self._renewed.popitem(last=False)
-
-    async def _first_of(self, woken: asyncio.Future[None], seconds: float) -> None:
-        late = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait({woken, late}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            late.cancel()

@@ -128,10 +128,25 @@ class ShortWay:
         remote = self._remotes.get(bot_id)
         if remote is None:
             remote = self._remotes[bot_id] = Remote(self._delivery.breaker_of(item))
+            self._watch(remote)
         return remote
+
+    def _watch(self, remote: Remote) -> None:
+        """When the remote responds again, to whatever call, the lanes whose attempts failed wait no longer."""
+
+        def closed(closing: asyncio.Future[None]) -> None:
+            if not closing.cancelled():
+                self._watch(remote)
+                self._due_now(remote)
+                self._advance(remote)
+
+        remote.breaker.closing().add_done_callback(closed)
 
     def _start(self, lane: Lane) -> None:
         remote = self._remote_of(lane.head)
+        if self._is_in_doubt(lane):
+            self._look_for(remote, lane)
+            return
         reads = self._lacks_hook(lane) or remote.reading is not None or bool(remote.unread)
         if not reads and not remote.ready and self._may_call(remote):
             self._begin(remote, lane)
@@ -156,11 +171,7 @@ class ShortWay:
         if lane.key[0] in self._delivery.leaving:
             self._lanes.left(lane)
             return
-        item, progress = lane.head, lane.progress
-        if item.in_doubt or (progress is not None and progress.needs_task):
-            remote.in_doubt.append(lane)
-            self._start_tasks(remote)
-            return
+        item = lane.head
         hook = item.hook
         if hook is None:
             hook = self._delivery.payload_at_hand(item)
@@ -175,6 +186,18 @@ class ShortWay:
         except Exception as error:  # noqa: BLE001 - `_answered` tells a failed call from a defect
             lane.attempt = _nothing
             self._loop.call_soon(answered, error)
+
+    @staticmethod
+    def _is_in_doubt(lane: Lane) -> bool:
+        return bool(lane.head.in_doubt) or (lane.progress is not None and lane.progress.needs_task)
+
+    def _look_for(self, remote: Remote, lane: Lane) -> None:
+        """The head may have been carried out: a task asks the history. It takes its own turn if the breaker is open."""
+        if lane.key[0] in self._delivery.leaving:
+            self._lanes.left(lane)
+            return
+        remote.in_doubt.append(lane)
+        self._start_tasks(remote)
 
     def _start_tasks(self, remote: Remote) -> None:
         while remote.in_doubt and len(remote.in_tasks) < MAX_IN_TASKS:
@@ -317,14 +340,20 @@ class ShortWay:
     def _recovered(self, remote: Remote) -> None:
         """An attempt succeeded. After several failures in a row, so will others: they need not wait any longer."""
         failures, remote.failures = remote.failures, 0
-        if failures < FAILURES_UNTIL_OPEN:
-            return
+        if failures >= FAILURES_UNTIL_OPEN:
+            self._due_now(remote)
+
+    def _due_now(self, remote: Remote) -> None:
+        """Let the lanes whose attempts failed go on, but for those of which the remote has asked to come later."""
         waiting, remote.due = remote.due, [one for one in remote.due if one.fixed]
         heapq.heapify(remote.due)
         for one in waiting:
             if not one.fixed:
                 one.lane.progress_of_head().next_delay = 0.0
-                (remote.unread if self._lacks_hook(one.lane) else remote.ready).append(one.lane)
+                if self._is_in_doubt(one.lane):
+                    self._look_for(remote, one.lane)
+                else:
+                    (remote.unread if self._lacks_hook(one.lane) else remote.ready).append(one.lane)
 
     # --- hooks that are not in memory -----------------------------------------------------------------------------
 

@@ -1,0 +1,107 @@
+"""A remote that was down for a while: what waited for it goes on as soon as it responds, and takes turns until then."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from botkit.errors import Unreachable
+from botkit.handoff.conversation import Conversation, ConversationId
+from botkit.handoff.effects import PassToBot, SendToAgent, SendToUser
+from botkit.handoff.events import Content
+from botkit.relay.outbound.short_way import MAX_IN_TASKS
+from botkit.testing.clock import settle
+from tests.relay.relay_doubles import ACCESS, BOT, HOOK, SESSION, SYSTEM, World, conversation
+
+LATE = Unreachable("send", detail="timed out", possible_duplicate=True, cause="timeout")
+DOWN = Unreachable("send", detail="refused", cause="refused")
+SOON = 3.0
+"""Seconds: more than one pause of an open circuit breaker."""
+
+
+def user(number: int) -> ConversationId:
+    return ConversationId(BOT, f"u-{number}")
+
+
+def shows(world: World, count: int) -> None:
+    """So many users are shown a message each."""
+    for number in range(count):
+        world.ledger.hooks[user(number)] = HOOK
+        world.ledger.decided(Conversation(user(number)), SendToUser(Content(text=f"text {number}")))
+
+
+@pytest.mark.parametrize("count", [10, 2 * MAX_IN_TASKS])
+async def test_messages_that_may_have_arrived_are_looked_for_as_soon_as_the_platform_responds(
+    world: World, count: int
+) -> None:
+    world.platform.answers += [LATE] * count
+    world.platform.history.append(1)
+    shows(world, count)
+    await settle()
+    await world.clock.advance(SOON)
+    assert not world.ledger.rows
+    assert len(world.platform.calls) == count
+
+
+async def test_the_turn_of_an_open_breaker_is_not_used_up_by_what_makes_no_attempt(world: World) -> None:
+    world.platform.answers += [*[LATE] * 10, *[DOWN] * 1_000]
+    world.platform.history.append(DOWN)
+    shows(world, 10)
+    await settle()
+    await world.clock.advance(30)
+
+    def made() -> int:
+        return world.platform.looks + len(world.platform.calls)
+
+    before = made()
+    await world.clock.advance(20)
+    assert 16 <= made() - before <= 22  # A look and an attempt in each pause of two seconds.
+
+
+async def test_messages_to_agents_go_on_as_soon_as_salesforce_responds(world: World) -> None:
+    world.system.fails("send", *[DOWN] * 1_000)
+    for number in range(20):
+        to_agent = SendToAgent(SESSION, SYSTEM, ACCESS, f"m-{number}", f"text {number}")
+        world.ledger.decided(conversation(id=user(number)), to_agent)
+    await world.clock.advance(100)
+    world.system.answers["send"].clear()
+    await world.clock.advance(SOON)
+    assert not world.ledger.rows
+
+
+async def test_what_failed_goes_on_when_the_remote_has_answered_another_call(world: World) -> None:
+    world.platform.answers += [DOWN] * 100
+    for number in range(20):
+        world.ledger.decided(Conversation(user(number)), PassToBot())
+    await world.clock.advance(100)
+    world.platform.answers.clear()
+    world.engine._breakers.get(BOT, "", world.engine._backoff(BOT)).reached()
+    await settle()
+    assert not world.ledger.rows
+
+
+async def test_time_outs_of_a_process_that_stood_still_say_nothing_of_the_platform(world: World) -> None:
+    world.platform.gate = asyncio.Event()
+    world.platform.answers += [LATE] * 10
+    world.platform.history.append(0)
+    shows(world, 10)
+    await settle()
+    world.clock.pass_seconds(60)
+    world.platform.gate.set()
+    await settle()
+    breaker = world.engine._breakers.get(BOT, "", world.engine._backoff(BOT))
+    assert not breaker.is_open
+    await world.clock.advance(SOON)
+    assert not world.ledger.rows
+    assert set(world.platform.patience) == {1.0}
+
+
+async def test_time_outs_count_again_when_the_process_has_caught_up(world: World) -> None:
+    world.clock.pass_seconds(60)
+    await world.clock.advance(10)
+    world.platform.answers += [LATE] * 3
+    for number in range(3):
+        world.ledger.decided(Conversation(user(number)), PassToBot())
+    await settle()
+    assert world.engine._breakers.get(BOT, "", world.engine._backoff(BOT)).is_open
