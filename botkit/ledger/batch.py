@@ -6,7 +6,7 @@ Deciding changes nothing durable, so an input on which the rules fail fails alon
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import TypeGuard, TypeVar, cast
 
 import msgspec
@@ -292,6 +292,13 @@ def unique_key(input: Input) -> str:
     if len(key) > _LONGEST_KEY or "\0" in key:
         key = f"{key[:_KEPT_OF_KEY]}{_digest(key)}".replace("\0", "")
     return f"{key} {input.conversation_id.bot_id} {input.conversation_id.user_id}"
+
+
+def are_known(inputs: Sequence[Input], seen: Callable[[Sequence[str]], Container[str]]) -> Sequence[bool]:
+    """See `interface.Ledger.are_known`; `seen`: those of some keys that were committed."""
+    keys = [unique_key(input) for input in inputs]
+    found = seen([key for key in keys if key])
+    return [key in found for key in keys]
 
 
 _LONGEST_KEY = 300

@@ -197,6 +197,12 @@ class Ledger(Protocol):
         Only of the first ones: of as many as `max_bytes` allow, and of one at least. The others are not in the result.
         """
 
+    def are_known(self, inputs: Sequence[Input]) -> Sequence[bool]:
+        """Whether each of these inputs has been committed, as its event's key tells; at most a few thousand.
+
+        It reads the store: never call it on the relay's loop.
+        """
+
     def conversation(self, conversation_id: ConversationId) -> Conversation | None:
         """The state of a conversation with a current or recent agent session. Any thread."""
 

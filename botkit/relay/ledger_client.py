@@ -8,7 +8,7 @@ those of the loop's default executor are shared with pages and with the applicat
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
@@ -94,6 +94,10 @@ class LedgerClient:
             except LedgerError as error:
                 failures += 1
                 await self._wait_after(error, failures)
+
+    async def are_known(self, inputs: Sequence[Input]) -> Sequence[bool]:
+        """Whether each of these inputs has been committed; see `Ledger.are_known`."""
+        return await self.read(partial(self._ledger.are_known, inputs))
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         """Call this in a thread, once. Raises: LedgerClosed if the service is stopping, and what the call raises."""

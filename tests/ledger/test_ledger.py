@@ -524,6 +524,19 @@ def test_events_of_a_live_session_are_deduplicated_however_old(stage: Stage) -> 
     assert stage.submit(said("e1", 200_000.0)).duplicate
 
 
+def test_the_committed_among_many_events_are_told(stage: Stage) -> None:
+    stage.submit(stage.inputs.transfers("u-ada", at=10.0))
+    stage.submit(said("e1", 11.0))
+    stage.submit(said("e3", 12.0))
+    without_key = Input(ADA, None)
+    asked = [said("e1", 13.0), said("e2", 13.0), without_key, said("e3", 13.0), said("e1", 13.0, "another")]
+    assert list(stage.ledger.are_known(asked)) == [True, False, False, True, False]
+    stage.reopen()
+    assert list(stage.ledger.are_known(asked)) == [True, False, False, True, False]
+    assert list(stage.ledger.are_known([])) == []
+    assert not any(stage.ledger.are_known([said(f"x{number}", 1.0) for number in range(3_000)]))
+
+
 def test_events_of_a_closing_session_are_deduplicated(stage: Stage) -> None:
     stage.submit(stage.inputs.transfers("u-ada", at=10.0))
     stage.submit(said("e1", 11.0))

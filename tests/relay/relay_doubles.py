@@ -113,6 +113,7 @@ class FakeLedger:
         self.hooks: dict[ConversationId, HookBody] = {USER: HOOK, OTHER: HOOK}
         self.rows: dict[int, OutboxItem] = {}
         self.seen: set[str] = set()
+        self.lookups = 0
         self.rule: Rule = lambda before, _: (before, ())
         self.failures: deque[Exception] = deque()
         self.holding = False
@@ -219,6 +220,12 @@ class FakeLedger:
 
     def undelivered(self) -> Sequence[OutboxItem]:
         return sorted(self.rows.values(), key=lambda item: item.id)
+
+    def are_known(self, inputs: Sequence[Input]) -> Sequence[bool]:
+        self.lookups += 1
+        if self.read_failures:
+            raise self.read_failures.popleft()
+        return [input.event is not None and input.event.key in self.seen for input in inputs]
 
     def conversation(self, conversation_id: ConversationId) -> Conversation | None:
         return self.conversations.get(conversation_id)

@@ -241,6 +241,32 @@ async def test_the_first_list_reaches_back_before_the_committed_position(world: 
     assert world.system.fetches[0].high_water_ms < ACCESS.high_water_ms
 
 
+async def test_what_a_former_process_has_written_costs_one_look_and_no_commits(world: World) -> None:
+    world.system.listed = [said(f"e{n}", f"old {n}") for n in range(1, 41)]
+    world.ledger.seen = {event.key for event in world.system.listed}
+    world.system.listed.append(said("e41", "new"))
+    await listening(world)
+    await async_until(lambda: texts(world) == ["new"])
+    assert [input.event for input in world.ledger.inputs] == [world.system.listed[-1]]
+    assert world.ledger.lookups == 1
+
+
+async def test_what_it_has_not_written_is_found_between_what_it_has(world: World) -> None:
+    world.system.listed = [said(f"e{n}", f"text {n}") for n in range(1, 10)]
+    world.ledger.seen = {event.key for event in world.system.listed[::2]}
+    await listening(world)
+    await async_until(lambda: texts(world) == ["text 2", "text 4", "text 6", "text 8"])
+
+
+async def test_a_store_in_trouble_when_they_are_looked_up_loses_none(world: World) -> None:
+    world.system.listed = [said(f"e{n}", f"text {n}") for n in range(1, 6)]
+    world.ledger.seen = {world.system.listed[0].key}
+    world.ledger.read_failures.append(LedgerError("the store is gone for a moment"))
+    await listening(world)
+    await world.clock.advance(5)
+    await async_until(lambda: texts(world) == ["text 2", "text 3", "text 4", "text 5"])
+
+
 async def test_an_event_that_came_early_does_not_hide_an_older_one_the_stream_missed(world: World) -> None:
     stream = await listening(world)
     stream.say(said("e9", "newer"))

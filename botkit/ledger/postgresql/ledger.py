@@ -7,12 +7,14 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import get_args
 from uuid import uuid4
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
 from botkit.handoff.events import SubmittedEvent
+from botkit.ledger.batch import are_known
 from botkit.ledger.clocks import ClockEra, Clocks
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Moves, OutboxItem
 from botkit.ledger.memory import PayloadCache
@@ -155,6 +157,11 @@ class PostgresLedger(Submits):
         """See `interface.Ledger.hooks_of`."""
         with self._readers.lent() as connection:
             return reading.first_hooks_of(connection, item_ids, max_bytes)
+
+    def are_known(self, inputs: Sequence[Input]) -> Sequence[bool]:
+        """See `interface.Ledger.are_known`."""
+        with self._readers.lent() as connection:
+            return are_known(inputs, partial(reading.seen, connection))
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +111,11 @@ def depth_of(connection: Connection, shards: Sequence[int]) -> int:
 def undecided(connection: Connection, shards: Sequence[int]) -> set[int]:
     """The rows in these shards that nobody has decided on, or whose decision nobody has written down."""
     return {row for row, _ in connection.execute(SQL["undecided"], (shards,))}
+
+
+def seen(connection: Connection, keys: Sequence[str]) -> Set[str]:
+    """Those of these keys that were committed."""
+    return {key for key, _ in connection.execute(SQL["seen_keys"], (keys,))}
 
 
 def hooks_of(connection: Connection, item_ids: Sequence[int]) -> dict[int, HookBody]:

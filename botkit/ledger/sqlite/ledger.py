@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation, ConversationId, Instant
+from botkit.ledger.batch import are_known
 from botkit.ledger.clocks import ClockEra, Clocks
 from botkit.ledger.doubts import marked, may_have_been_sent
 from botkit.ledger.interface import Committed, Decide, HookBody, Input, Moves, OutboxItem
@@ -241,6 +242,10 @@ class SqliteLedger(Submits):
     def hooks_of(self, item_ids: Sequence[int], max_bytes: int) -> Mapping[int, HookBody | None]:
         """See `interface.Ledger.hooks_of`."""
         return self._opened().hooks_of(item_ids, max_bytes)
+
+    def are_known(self, inputs: Sequence[Input]) -> Sequence[bool]:
+        """See `interface.Ledger.are_known`."""
+        return are_known(inputs, self._opened().seen)
 
     def newest_hook(self, conversation_id: ConversationId) -> HookBody | None:
         """See `interface.Ledger.newest_hook`."""

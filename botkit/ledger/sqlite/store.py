@@ -237,6 +237,11 @@ class Store:
                 found[item_id] = HookBody(*hook)
         return found
 
+    def seen(self, keys: Sequence[str]) -> Collection[str]:
+        """Those of these keys that were committed."""
+        with self._reading() as connection:
+            return writing.seen(connection, keys)
+
     def depth(self) -> int:
         """The number of effects in the outbox."""
         return self._number(SQL["depth"])

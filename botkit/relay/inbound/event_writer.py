@@ -8,7 +8,7 @@ on the stream could hide an older one that the stream missed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, cast
@@ -51,6 +51,8 @@ _LAG_SECONDS = (0.2, 0.5, 1.0)
 _MAX_UNLISTED = 3
 """After so many messages that the list never had, it is not waited for any more in this session."""
 _REMEMBERED_KEYS = 32
+_MANY_MESSAGES = 3
+"""From so many messages on, those that are written already are looked up together."""
 _MAX_HELD_POSITIONS = 25
 
 
@@ -314,15 +316,27 @@ class AgentEventWriter:
 
     async def _write(self, events: Iterable[FromAgents]) -> list[FromAgents]:
         """Returns those that had not been written before."""
-        new = []
-        for event in without_overtaken(events):
+        new, wanted = [], list(without_overtaken(events))
+        known = await self._known(wanted)
+        for event in wanted:
+            if event.key in known:
+                self._note_written(event)
             # One by one: if one commit failed and the next succeeded, two events would swap places.
-            if not self._is_passed_over(event):
+            elif not self._is_passed_over(event):
                 committed = await self.ledger.submit(self._input(event))
                 self._written(event, committed)
                 if committed is not None and not committed.duplicate:
                     new.append(event)
         return new
+
+    async def _known(self, events: Sequence[FromAgents]) -> Set[str]:
+        """The keys of messages that were written before, if they may be many: a former process has written what the first list of
+        this one has, and each would cost a commit that the next one waits for."""
+        said = [event for event in events if isinstance(event, AgentSaid) and not self.has_written(event)]
+        if len(said) < _MANY_MESSAGES:
+            return frozenset()
+        known = await self.ledger.are_known([self._input(event) for event in said])
+        return {event.key for event, is_known in zip(said, known, strict=True) if is_known}
 
     def _input(self, event: FromAgents) -> Input:
         # The cast: an agent system yields subclasses of FromAgents, and those are all events.
@@ -349,21 +363,22 @@ class AgentEventWriter:
     def _written(self, event: FromAgents, committed: Committed | None) -> None:
         """The event is durable, or the rules have failed on it."""
         self._held = 0
-        if event.key:
-            self._recent = (*self._recent[1 - _REMEMBERED_KEYS :], event.key)
-        self._advance(event)
-        if isinstance(event, AgentSaid):
-            self._said_ms = max(self._said_ms, event.high_water_ms)
-            if event.automated:
-                characters = len(event.content.text)
-                _log.info(
-                    "organization_wrote", session=self.session_id, characters=characters, **self.names()
-                )
+        self._note_written(event)
+        if isinstance(event, AgentSaid) and event.automated:
+            characters = len(event.content.text)
+            _log.info("organization_wrote", session=self.session_id, characters=characters, **self.names())
         if committed is not None:
             session = committed.conversation.session
             self.is_over = session is None or session.id != self.session_id
             self._is_settled = session is not None and session.phase is not Phase.ABSENT and not session.doubt
             self.on_committed(event, committed)
+
+    def _note_written(self, event: FromAgents) -> None:
+        if event.key:
+            self._recent = (*self._recent[1 - _REMEMBERED_KEYS :], event.key)
+        self._advance(event)
+        if isinstance(event, AgentSaid):
+            self._said_ms = max(self._said_ms, event.high_water_ms)
 
     def _is_no_news(self, event: FromAgents) -> bool:
         """Whether an event changes only the position. A search for an agent is news only after one has left, or in doubt."""
