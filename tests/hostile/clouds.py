@@ -19,16 +19,18 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from benchmarks.platform import OK, answer
+from botkit.boottime import boottime
 from botkit_sandbox import salesforce
 from botkit_sandbox.salesforce import SalesforceSandboxSettings
 from botkit_sandbox.salesforce.stream import PATH as STREAM_PATH
 from botkit_sandbox.salesforce.transcripts import transcript_item
+from tests.hostile.controls import BEGUN_HEADER
 from tests.hostile.desk import HostileDesk
 from tests.hostile.misdeeds import FarSide
 from tests.hostile.platform import Answer, listening, refusal
 
 Attempt = tuple[float, str, str]
-"""Epoch seconds, the name of the member, and what was attempted."""
+"""When it was begun (epoch seconds), the name of the member, and what was attempted."""
 _USER = re.compile(r"u-00000000-0000-5000-8000-(\d{12})")
 _QUOTED = "This did not reach the agent:\n"
 
@@ -204,7 +206,8 @@ class Clouds:
             return refusal(misdeed), misdeed
         if line.startswith("GET"):
             return answer(self._page(number, path)), misdeed
-        self.attempts[number].append((time.time(), self._signed_by(headers), call))
+        begun = headers.partition(f"\r\n{BEGUN_HEADER}: ")[2].partition("\r\n")[0]
+        self.attempts[number].append((_begun_at(begun), self._signed_by(headers), call))
         text = json.loads(body).get("message")
         if call == "clearAgentSession":
             self.given_back.add(number)
@@ -256,7 +259,8 @@ class Clouds:
         conversation = request.match_info.get("conversation", "")
         operation = str(request.match_info.route.name)
         if request.method != "GET" and conversation in self._user_of:
-            self.attempts[self._user_of[conversation]].append((at, member, operation))
+            begun = _begun_at(request.headers.get(BEGUN_HEADER, ""))
+            self.attempts[self._user_of[conversation]].append((begun, member, operation))
         misdeed = self.salesforce.misdeed(operation)
         if status := self.refused_users.get(self._user_of.get(conversation, -1)):
             self.salesforce.injected += 1
@@ -289,6 +293,11 @@ class Clouds:
             self._user_of[one.id] = number
             self._conversations_of[number].append(one.id)
             self._subject_of[number] = one.owner.subject
+
+
+def _begun_at(begun: str) -> float:
+    """The epoch seconds of a `BEGUN_HEADER`; now, if it is empty."""
+    return time.time() - boottime() + float(begun) if begun else time.time()
 
 
 def _claims(token: str) -> Any:

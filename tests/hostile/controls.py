@@ -17,6 +17,8 @@ Point = Literal[
 ]
 """The moments between what is durable and what the others see. Only PostgreSQL has notifications."""
 POINTS: tuple[Point, ...] = get_args(Point)
+BEGUN_HEADER = "X-Begun"
+"""Of every call: when it was given to libcurl, by the clock for durations."""
 _FORMAT = struct.Struct("=d?bi")
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from tests.hostile.crowd import Person
 from tests.hostile.house import House
-from tests.hostile.owners import Term
 
 HEARD_SECONDS = 30.0
 MOST_HEARD = 200
@@ -41,8 +40,6 @@ class Findings:
     """Seconds from the end of a fault to the next effect of a conversation that it struck."""
     streams: list[float] = field(default_factory=list)
     """Seconds until all event streams that a fault had ended were open again."""
-    woken: list[Term] = field(default_factory=list)
-    """When members that had stood still went on."""
     ends_expected: bool = False
     """Whether agent sessions end by this fault, with a word to the user."""
     late: list[str] = field(default_factory=list)

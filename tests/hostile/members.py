@@ -83,6 +83,7 @@ class Member:
             f"stepped-clock={path}",
             f"chosen-crash={path}",
             f"noted-syncs={self.syncs}",
+            "stamped-calls",
             *patches,
         ]
         self._log = self.folder / "serve.log"

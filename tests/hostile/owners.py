@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
@@ -17,11 +17,8 @@ from tests.hostile.members import BOT_ID, Member
 
 Term = tuple[float, str]
 """Epoch seconds, and the member who owned a shard from then on."""
-IN_FLIGHT_SECONDS = 0.5
-"""An attempt that was begun in time arrives at most so much later, on a busy machine."""
-AWAKE_SECONDS = 0.5
-MOST_FINISHED = 2
-"""So many attempts that were begun before a process stood still may arrive when it goes on."""
+NOTICES_SECONDS = 0.5
+"""A session that the server has ended, which frees the locks at once, is noticed within this time on a busy machine."""
 _LOG = """
 CREATE TABLE owners_log (shard smallint, owner text, clean boolean, at double precision);
 CREATE FUNCTION log_owner() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -82,22 +79,15 @@ class Owners:
 
 
 def attempts_of_others(
-    terms: Mapping[int, Sequence[Term]],
-    attempts: Mapping[int, Sequence[Attempt]],
-    *,
-    woken: Sequence[Term] = (),
-    late_seconds: float = 0.0,
+    terms: Mapping[int, Sequence[Term]], attempts: Mapping[int, Sequence[Attempt]]
 ) -> list[str]:
-    """The attempts for users that a member made when another owned their shard, but for what was in flight.
+    """The attempts for users that a member began when another owned their shard.
 
     Args:
         terms: the owners of the shards.
         attempts: by user.
-        woken: when a member that had stood still went on. What it had just begun arrives then.
-        late_seconds: how late the clouds may have noted an attempt.
     """
     found = []
-    finished: Counter[Term] = Counter()
     for number, made in attempts.items():
         of_shard = terms.get(shard_of_user(number), ())
         for at, member, what in made:
@@ -105,14 +95,7 @@ def attempts_of_others(
             if not place:
                 continue
             since, owner = of_shard[place - 1]
-            if owner == member or at - since <= IN_FLIGHT_SECONDS + late_seconds:
-                continue
-            awake = next(
-                (one for one in woken if one[1] == member and 0 <= at - one[0] < AWAKE_SECONDS), None
-            )
-            if awake is not None:
-                finished[awake] += 1
-            if awake is None or finished[awake] > MOST_FINISHED:
+            if owner != member and at - since > NOTICES_SECONDS:
                 found.append(
                     f"{what} by {member} for user {number} {at - since:.2f} s after {owner} owned it"
                 )

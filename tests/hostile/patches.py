@@ -19,12 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import time_machine
+from msgspec.structs import replace
 
 from botkit.agents.miaw import system
 from botkit.asgi.hook_cycle import HookCycle
+from botkit.boottime import boottime
 from botkit.cli import main
 from botkit.handoff.conversation import Conversation
-from botkit.http.curl.call import Call
+from botkit.http.curl.call import Call, OnEnd
+from botkit.http.curl.calls import Calls
 from botkit.http.curl.transport import CurlTransport
 from botkit.ledger.batch import unique_key
 from botkit.ledger.interface import Committed, Input, OutboxItem
@@ -35,7 +38,7 @@ from botkit.ledger.postgresql.ownership import Ownership
 from botkit.ledger.sqlite import SqliteLedger, committing, forks
 from botkit.relay.inbound import stream
 from botkit.relay.outbound.lanes import Lanes
-from tests.hostile.controls import Controls, Point
+from tests.hostile.controls import BEGUN_HEADER, Controls, Point
 from tests.hostile.power import note_syncs
 
 ENVIRONMENT = "BOTKIT_TEST_PATCHES"
@@ -88,6 +91,18 @@ def chosen_crash(path: str) -> None:
     _between(CurlTransport, "begin", reach, before="before a call")
     _between(Call, "end", reach, before="before its answer is read")
     _between(HookCycle, "_answer", reach, before="before a hook is answered")
+
+
+def stamped_calls(_: str) -> None:
+    """Every call says when it was given to libcurl: what arrives late may have been begun in time."""
+    start = Calls.start
+
+    def stamped(self: Calls, call: Call, on_end: OnEnd, *, seconds: float) -> None:
+        headers = {**call.request.headers, BEGUN_HEADER: f"{boottime():.6f}"}
+        call.request = replace(call.request, headers=headers)
+        start(self, call, on_end, seconds=seconds)
+
+    Calls.start = stamped  # type: ignore[method-assign]
 
 
 def _between(
@@ -173,6 +188,7 @@ def fence_that_does_not_hold(_: str) -> None:
 PATCHES: dict[str, Callable[[str], None]] = {
     "stepped-clock": stepped_clock,
     "chosen-crash": chosen_crash,
+    "stamped-calls": stamped_calls,
     "noted-syncs": note_syncs,
     "short-silence": short_silence,
     "patient-streams": patient_streams,

@@ -64,7 +64,7 @@ async def play(house: House, name: str, fault: Fault, amounts: Amounts, *, quiet
         broken.append(f"{ended} conversations have ended")
     if house.owners is not None:
         terms = await asyncio.to_thread(house.owners.terms)
-        strange = attempts_of_others(terms, house.clouds.attempts, woken=found.woken, late_seconds=late[0])
+        strange = attempts_of_others(terms, house.clouds.attempts)
         if strange:
             broken.append(
                 f"{len(strange)} attempts of a member that was no owner any more: {strange[:_SHOWN]}"

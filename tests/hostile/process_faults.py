@@ -111,7 +111,6 @@ async def frozen(house: House, found: Findings, amounts: Amounts) -> None:
         try:
             await asyncio.sleep(FROZEN_SECONDS)
         finally:
-            found.woken.append((time.time(), victim.name))
             victim.thaw()
         if waiting is None:
             await heard(house, found, orphans, time.time())

@@ -236,6 +236,28 @@ async def test_a_call_that_waits_can_be_cancelled(carrier: CurlTransport, server
     assert outcomes == []
 
 
+async def test_what_has_waited_too_long_while_the_process_stood_still_is_not_sent(
+    carrier: CurlTransport, server: Server, base: str
+) -> None:
+    outcomes: list[Outcome] = []
+    running = [asyncio.create_task(carrier.send(Request("call", "GET", f"{base}/slow/{n}"))) for n in (1, 2)]
+    await async_until(lambda: len(server.asked) == 2)
+    carrier.begin(Request("call", "POST", f"{base}/never"), outcomes.append)
+    later = Request("call", "GET", f"{base}/later", timeout_seconds=60.0)
+    last = asyncio.create_task(carrier.send(later))
+    turns = carrier._turns_of(base.split("/")[2])
+    await async_until(lambda: len(turns._waiting) == 2)
+    stopped = next(iter(turns._waiting))
+    turns._waiting[stopped] = asyncio.get_running_loop().time() - 5.0
+    server.release.set()
+    assert (await last).body == b"/later"
+    await asyncio.gather(*running)
+    assert "/never" not in server.asked
+    (late,) = outcomes
+    assert isinstance(late, Unreachable)
+    assert late.cause == "waiting"
+
+
 async def test_cancelling_a_call_that_has_ended_harms_no_other(
     carrier: CurlTransport, server: Server, base: str
 ) -> None:

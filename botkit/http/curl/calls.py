@@ -121,8 +121,11 @@ class Turns:
             assert call.timer is not None  # noqa: S101 - it waits
             call.timer.cancel()
             call.timer = None
+            if left <= 0:  # This process stood still, and must not send now what should have gone long ago.
+                self._loop.call_soon(call.end, _late(call))
+                continue
             try:
-                self._calls.start(call, self._ended, seconds=max(left, 0.001))
+                self._calls.start(call, self._ended, seconds=left)
             except Exception as error:  # noqa: BLE001 - neither this call nor the one that has just ended may be lost
                 refused = error if isinstance(error, CallRefused) else unsendable(call.request.what)
                 self._loop.call_soon(call.end, named_host(refused, call.request.url))
@@ -133,5 +136,9 @@ class Turns:
     def _expire(self, call: Call) -> None:
         del self._waiting[call]
         call.timer = None
-        error = Unreachable(call.request.what, detail="timed out before its turn", cause="waiting")
-        call.end(named_host(error, call.request.url))
+        call.end(_late(call))
+
+
+def _late(call: Call) -> CallError:
+    error = Unreachable(call.request.what, detail="timed out before its turn", cause="waiting")
+    return named_host(error, call.request.url)
