@@ -10,8 +10,10 @@ from botkit.errors import Unreachable
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import PassToBot, SendToAgent, SendToUser
 from botkit.handoff.events import Content
+from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN
 from botkit.relay.outbound.short_way import MAX_IN_TASKS
 from botkit.testing.clock import settle
+from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import ACCESS, BOT, HOOK, SESSION, SYSTEM, World, conversation
 
 LATE = Unreachable("send", detail="timed out", possible_duplicate=True, cause="timeout")
@@ -79,6 +81,34 @@ async def test_what_failed_goes_on_when_the_remote_has_answered_another_call(wor
     world.engine._breakers.get(BOT, "", world.engine._backoff(BOT)).reached()
     await settle()
     assert not world.ledger.rows
+
+
+async def test_streams_are_opened_again_when_salesforce_has_answered_another_call(world: World) -> None:
+    world.system.connect_errors.extend([DOWN] * 1_000)
+    world.system.fails("fetch", *[DOWN] * 1_000)
+    for number in range(10):
+        world.ledger.decided(conversation(id=user(number)))
+    await world.clock.advance(60)
+    world.system.connect_errors.clear()
+    world.system.answers["fetch"].clear()
+    world.engine._breakers.get(BOT, SYSTEM, world.engine._backoff(BOT)).reached()
+    await settle()
+    assert len(world.system.connections) == 10
+
+
+async def test_polls_go_on_when_salesforce_has_answered_another_call(polled: World) -> None:
+    polled.system.fails("fetch", *[DOWN] * 1_000)
+    polled.ledger.decided(conversation())
+    breaker = polled.engine._breakers.get(BOT, SYSTEM, polled.engine._backoff(BOT))
+    for polls in range(1, FAILURES_UNTIL_OPEN + 1):
+        await async_until(lambda polls=polls: len(polled.system.fetches) == polls)
+        await async_until(lambda polls=polls: breaker._failures == polls)
+        polled.clock.pass_seconds(15)
+    (receiver,) = [one.receiver for one in polled.engine._receivers._open.values()]
+    receiver._not_before = polled.clock.boottime() + 15
+    polled.system.answers["fetch"].clear()
+    breaker.reached()
+    await async_until(lambda: len(polled.system.fetches) > FAILURES_UNTIL_OPEN)
 
 
 async def test_time_outs_of_a_process_that_stood_still_say_nothing_of_the_platform(world: World) -> None:

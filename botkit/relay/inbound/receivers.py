@@ -65,6 +65,8 @@ class Receiver(ABC):
     """The latest one since the list was read."""
     _not_before: float = field(init=False, default=0.0)
     """No poll before this time."""
+    _was_out_of_reach: bool = field(init=False, default=False)
+    """The last poll left the circuit breaker open: when another call has closed it, the next poll need not wait."""
     _unanswered_since: BootTime | None = field(init=False, default=None)
     """When the agents' side did not answer first; None if it answered last."""
 
@@ -89,7 +91,7 @@ class Receiver(ABC):
     async def _poll(self) -> str | None:
         """Read the list once, unless it is too early. Returns why the session is lost, or None."""
         now = self.clock.boottime()
-        if now < self._not_before:
+        if now < self._not_before and (self.breaker.is_open or not self._was_out_of_reach):
             return None
         if not self.breaker.may_try(now):
             return self._not_answered()
@@ -109,6 +111,7 @@ class Receiver(ABC):
                 self.breaker.unreachable(self.clock.boottime(), failure_of(error))
             else:
                 self.breaker.reached()
+            self._was_out_of_reach = self.breaker.is_open
             return self._not_answered()
         self.breaker.reached()
         self._unanswered_since = None

@@ -90,7 +90,7 @@ class StreamReceiver(Receiver):
                 continue  # Polling goes on without a pause.
             self._failures += 1
             self.metrics.reconnected(self.name)
-            await self.clock.sleep(self._wait())
+            await self.breaker.rest(self.clock, self._wait())
 
     def watch(self, now: BootTime) -> None:
         """See `Receiver.watch`: poll the list beside a stream that may be held back."""
