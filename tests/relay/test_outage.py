@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
@@ -31,6 +32,11 @@ def shows(world: World, count: int) -> None:
     for number in range(count):
         world.ledger.hooks[user(number)] = HOOK
         world.ledger.decided(Conversation(user(number)), SendToUser(Content(text=f"text {number}")))
+
+
+def polled_so_often(world: World, count: int) -> bool:
+    breaker = world.engine._breakers.get(BOT, SYSTEM, world.engine._backoff(BOT))
+    return len(world.system.fetches) == breaker._failures == count
 
 
 @pytest.mark.parametrize("count", [10, 2 * MAX_IN_TASKS])
@@ -101,8 +107,7 @@ async def test_polls_go_on_when_salesforce_has_answered_another_call(polled: Wor
     polled.ledger.decided(conversation())
     breaker = polled.engine._breakers.get(BOT, SYSTEM, polled.engine._backoff(BOT))
     for polls in range(1, FAILURES_UNTIL_OPEN + 1):
-        await async_until(lambda polls=polls: len(polled.system.fetches) == polls)
-        await async_until(lambda polls=polls: breaker._failures == polls)
+        await async_until(partial(polled_so_often, polled, polls))
         polled.clock.pass_seconds(15)
     (receiver,) = [one.receiver for one in polled.engine._receivers._open.values()]
     receiver._not_before = polled.clock.boottime() + 15
