@@ -17,6 +17,7 @@ from botkit.boottime import BootTime
 from botkit.handoff.conversation import Instant
 from botkit.ledger.clocks import ClockEra, Clocks
 from botkit.observability.events import get_logger
+from botkit.observability.seldom import Seldom
 from botkit.relay.clock import Clock
 
 _log = get_logger("botkit.relay")
@@ -30,6 +31,10 @@ SET_SECONDS: Final = 1.0
 """The clock was set if it and the clock for durations differ by so much more or less than a beat before."""
 CATCHES_UP_SECONDS: Final = 2.0
 """After a stall, everything that became overdue in it is noticed within this time."""
+_STALL = "nothing ran on the event loop"
+_STALL_FIX = (
+    "look for code that blocks the loop, a paused container, a debugger, swapping, or a machine that slept"
+)
 _MAX_STALLS: Final = 100
 _MAX_SET: Final = 100
 DIFFERS_SECONDS: Final = 5.0
@@ -57,6 +62,7 @@ class Heartbeat:
         self._eras: deque[ClockEra] = deque(maxlen=_MAX_SET)
         """Earlier settings of this machine's clock, also those that former processes have noted."""
         self._recalled = False
+        self._lines = Seldom(_log, monotonic=clock.boottime)
         self.has_news = True
         """Whether the store does not know yet how the clock was set."""
         self._server: deque[ClockEra] = deque(maxlen=_MAX_SET)
@@ -74,6 +80,7 @@ class Heartbeat:
         happened = self._was_set(now)
         if late := self._late(now):
             self._stalls.append(_Stall(now, late))
+            self._lines.say("warning", "stood_still", _STALL, seconds=round(late, 1), fix=_STALL_FIX)
             happened = True
         self._due = now + BEAT_SECONDS
         return happened
@@ -86,7 +93,7 @@ class Heartbeat:
 
     def stood_still(self, now: BootTime) -> bool:
         """Whether this process stands still, or did until a moment ago: what is overdue then is not the other side's fault."""
-        return self._late(now) > 0 or any(now - stall.end < CATCHES_UP_SECONDS for stall in self._stalls)
+        return now - self.on_time_since(now) < CATCHES_UP_SECONDS
 
     def patience_left(self, since: float, seconds: float) -> float:
         """What is left of so many seconds of patience since then; 0 or less when they have passed."""

@@ -8,7 +8,7 @@ import structlog
 from botkit.boottime import BootTime
 from botkit.handoff.conversation import Instant
 from botkit.ledger.clocks import Clocks
-from botkit.relay.heartbeat import AGAIN_SECONDS, LATE_SECONDS, Heartbeat
+from botkit.relay.heartbeat import AGAIN_SECONDS, CATCHES_UP_SECONDS, LATE_SECONDS, Heartbeat
 from botkit.testing.clock import ManualClock
 
 PATIENCE = 300.0
@@ -30,6 +30,30 @@ def test_a_loop_whose_beats_are_on_time_was_never_late() -> None:
     heartbeat = beaten(clock, 1.0, 1.0 + LATE_SECONDS)
     assert heartbeat.on_time_since(clock.boottime()) == BootTime(0.0)
     assert heartbeat.patience_left(begun, PATIENCE) == pytest.approx(PATIENCE - 2 - LATE_SECONDS)
+
+
+def test_a_stall_is_told_to_the_operator_once_a_minute() -> None:
+    clock = ManualClock()
+    with structlog.testing.capture_logs() as lines:
+        beaten(clock, 1.0, 10.0, 1.0, 5.0)
+        assert [(line["event"], line["seconds"]) for line in lines] == [("stood_still", 9.0)]
+        beaten(clock, 1.0, 1.0 + LATE_SECONDS)
+    assert len(lines) == 1
+
+
+def test_time_outs_are_excused_until_the_process_has_caught_up() -> None:
+    clock = ManualClock()
+    heartbeat = beaten(clock, 1.0)
+    assert not heartbeat.stood_still(clock.boottime())
+    clock.pass_seconds(9)
+    assert heartbeat.stood_still(clock.boottime())
+    heartbeat.beat()
+    clock.pass_seconds(1)
+    assert heartbeat.stood_still(clock.boottime())
+    heartbeat.beat()
+    clock.pass_seconds(CATCHES_UP_SECONDS - 1)
+    heartbeat.beat()
+    assert not heartbeat.stood_still(clock.boottime())
 
 
 def test_a_stall_is_not_of_the_patience() -> None:

@@ -33,7 +33,10 @@ MAX_UNDELIVERED = 100_000
 target is down for long. A refused hook is not acknowledged, so the platform knows that it failed."""
 SLOW_SECONDS = 1.0
 """Commits that take longer are logged: their hooks are acknowledged as late."""
-_SLOW_FIX = "look what else writes to this disk, and whether it is a network drive (iostat -x)"
+_SLOW_FIX = (
+    "look what else writes to this disk, and whether it is a network drive (iostat -x); "
+    "if `stood_still` was logged just now too, it was not the disk"
+)
 _INPUTS_FAULT = (
     sqlite3.IntegrityError,
     sqlite3.DataError,
