@@ -11,6 +11,7 @@ from botkit.errors import Unreachable
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import PassToBot, SendToAgent, SendToUser
 from botkit.handoff.events import Content
+from botkit.relay.leaving import everything
 from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN
 from botkit.relay.outbound.short_way import MAX_IN_TASKS
 from botkit.testing.clock import settle
@@ -52,6 +53,17 @@ async def test_messages_that_may_have_arrived_are_looked_for_as_soon_as_the_plat
     assert len(world.platform.calls) == count
 
 
+async def test_what_may_have_arrived_is_looked_for_also_if_it_waits_for_its_repetition(world: World) -> None:
+    world.platform.answers += [LATE] * 10
+    world.platform.history.append(1)
+    shows(world, 10)
+    await settle()
+    world.engine._breakers.get(BOT, "", world.engine._backoff(BOT)).reached()
+    await settle()
+    assert not world.ledger.rows
+    assert len(world.platform.calls) == world.platform.looks == 10
+
+
 async def test_the_turn_of_an_open_breaker_is_not_used_up_by_what_makes_no_attempt(world: World) -> None:
     world.platform.answers += [*[LATE] * 10, *[DOWN] * 1_000]
     world.platform.history.append(DOWN)
@@ -76,6 +88,33 @@ async def test_messages_to_agents_go_on_as_soon_as_salesforce_responds(world: Wo
     world.system.answers["send"].clear()
     await world.clock.advance(SOON)
     assert not world.ledger.rows
+
+
+async def test_what_waits_in_a_long_line_is_tried_once_and_given_up_in_time(world: World) -> None:
+    world.system.fails("send", *[DOWN] * 10_000)
+    for number in range(400):  # More than there are turns until the deadline.
+        to_agent = SendToAgent(SESSION, SYSTEM, ACCESS, f"m-{number}", f"text {number}")
+        world.ledger.decided(conversation(id=user(number)), to_agent)
+    await world.clock.advance(290)
+    assert len(world.ledger.rows) == 400
+    await world.clock.advance(20)
+    assert not world.ledger.rows
+    assert {text for _, text in world.system.said("send")} == {f"text {number}" for number in range(400)}
+
+
+async def test_what_leaves_this_process_stands_in_no_line(world: World) -> None:
+    world.system.fails("send", *[DOWN] * 10_000)
+    for number in range(20):
+        to_agent = SendToAgent(SESSION, SYSTEM, ACCESS, f"m-{number}", f"text {number}")
+        world.ledger.decided(conversation(id=user(number)), to_agent)
+    await world.clock.advance(30)
+    breaker = world.engine._breakers.get(BOT, SYSTEM, world.engine._backoff(BOT))
+    assert breaker._line
+    losing = world.engine.lose(everything, 5)
+    await settle()
+    assert losing.done()
+    assert not breaker._line
+    assert breaker._turns is None
 
 
 async def test_what_failed_goes_on_when_the_remote_has_answered_another_call(world: World) -> None:
