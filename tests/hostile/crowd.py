@@ -104,9 +104,12 @@ class Crowd:
 
         async def hand_over() -> None:
             for person in waiting:
-                self._clouds.given_back.discard(person.number)
-                body = self._payloads.agent_transfer(user=_user(person.number))
-                if await self._post("on_agent_transfer", body, self._members):
+                # A message that overtakes its transfer finds no session, and ends the agent mode.
+                async with person.turn:
+                    self._clouds.given_back.discard(person.number)
+                    body = self._payloads.agent_transfer(user=_user(person.number))
+                    taken = await self._post("on_agent_transfer", body, self._members)
+                if taken:
                     await self.until_listened_to([person.number], UNDER_WAY_SECONDS)
 
         await asyncio.gather(*(hand_over() for _ in range(AT_ONCE)))
