@@ -91,9 +91,16 @@ class Heartbeat:
             return now
         return self._stalls[-1].end if self._stalls else BootTime(0.0)
 
-    def stood_still(self, now: BootTime) -> bool:
-        """Whether this process stands still, or did until a moment ago: what is overdue then is not the other side's fault."""
-        return now - self.on_time_since(now) < CATCHES_UP_SECONDS
+    def stood_still(self, now: BootTime) -> float:
+        """For how many seconds this process has stood still, if it still does or did until a moment ago; else 0.
+
+        What became overdue in that time may not be the other side's fault.
+        """
+        if late := self._late(now):
+            return late
+        if self._stalls and now - self._stalls[-1].end < CATCHES_UP_SECONDS:
+            return self._stalls[-1].seconds
+        return 0.0
 
     def patience_left(self, since: float, seconds: float) -> float:
         """What is left of so many seconds of patience since then; 0 or less when they have passed."""

@@ -16,7 +16,7 @@ from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN
 from botkit.relay.outbound.short_way import MAX_IN_TASKS
 from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
-from tests.relay.relay_doubles import ACCESS, BOT, HOOK, SESSION, SYSTEM, World, conversation
+from tests.relay.relay_doubles import ACCESS, BOT, HOOK, SESSION, SYSTEM, FakeSystem, World, conversation
 
 LATE = Unreachable("send", detail="timed out", possible_duplicate=True, cause="timeout")
 DOWN = Unreachable("send", detail="refused", cause="refused")
@@ -169,6 +169,34 @@ async def test_time_outs_of_a_process_that_stood_still_say_nothing_of_the_platfo
     await world.clock.advance(SOON)
     assert not world.ledger.rows
     assert set(world.platform.patience) == {1.0}
+
+
+async def test_a_platform_that_was_silent_before_a_short_stall_gets_its_time(world: World) -> None:
+    """It may still carry the message out: a repetition right after the stall could be one too many."""
+    world.platform.gate = asyncio.Event()
+    world.platform.answers.append(LATE)
+    world.platform.history.append(0)
+    shows(world, 1)
+    await world.clock.advance(7)
+    world.clock.pass_seconds(3)
+    world.platform.gate.set()
+    await world.clock.advance(SOON)
+    assert len(world.platform.calls) == 1
+    await world.clock.advance(10)
+    assert world.platform.patience == [1.0, 2.0]
+    assert world.metrics.duplicates == 1
+
+
+async def test_streams_that_alone_fail_are_not_opened_again_with_every_answer() -> None:
+    world = World(system=FakeSystem(interval=2.0))
+    world.system.connect_errors.extend([DOWN] * 100_000)
+    for number in range(50):
+        world.ledger.decided(conversation(id=user(number)))
+    await world.clock.advance(30)
+    tries = len(world.system.connects)
+    await world.clock.advance(60)
+    assert len(world.system.connects) - tries <= 50 * 60 / 2.0 * 1.1  # Each as often as it would poll.
+    await world.close()
 
 
 async def test_time_outs_count_again_when_the_process_has_caught_up(world: World) -> None:

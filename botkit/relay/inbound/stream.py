@@ -90,7 +90,10 @@ class StreamReceiver(Receiver):
                 continue  # Polling goes on without a pause.
             self._failures += 1
             self.metrics.reconnected(self.name)
-            await self.breaker.rest(self.clock, self._wait())
+            if self._has_answered:  # Only streams fail, so other calls tell nothing about the next one.
+                await self.clock.sleep(self._wait())
+            else:
+                await self.breaker.rest(self.clock, self._wait())
 
     def watch(self, now: BootTime) -> None:
         """See `Receiver.watch`: poll the list beside a stream that may be held back."""

@@ -189,8 +189,11 @@ class FailedAttempts:
         if not isinstance(item.effect, PlatformEffect) or not may_have_been_accepted(error):
             return
         silent_seconds = 0.0
-        if error.cause == "timeout" and not self.heartbeat.stood_still(self.clock.boottime()):
-            silent_seconds = self.platform_seconds(item) * progress.patience
+        if error.cause == "timeout":
+            waited = self.platform_seconds(item) * progress.patience
+            # While this process stood still, an answer may have come that nobody has read.
+            silent_seconds = max(0.0, waited - self.heartbeat.stood_still(self.clock.boottime()))
+        if silent_seconds:
             progress.patience *= 2.0
         if is_noticed_twice(item.effect):
             progress.doubt = self.doubts.again(item, progress.doubt, silent_seconds=silent_seconds)
