@@ -112,9 +112,11 @@ class House:
         for talk in self.talks:
             found = violations(talk.said, talk.shown())
             assert found == Violations(repeated=found.repeated)
+        metric = self.counted + self.service.metric("botkit_possible_duplicates_total")
+        # Lines of the log come together for a moment before they are written.
+        until(lambda: self.counts().total() >= metric, "until the log says what was counted")
         again, counts, sent = self.shown_again(), self.counts(), self.sent()
         assert again <= counts
-        metric = self.counted + self.service.metric("botkit_possible_duplicates_total")
         assert metric == counts.total()
         for message in again:
             assert counts[message] < sent[message]
