@@ -53,7 +53,7 @@ class Heartbeat:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._due = float("inf")
         self._stalls: deque[_Stall] = deque(maxlen=_MAX_STALLS)
         self._begun = self._since = clock.boottime()
@@ -76,7 +76,7 @@ class Heartbeat:
         Returns:
             Whether something happened since the last beat: this process stood still, or the clock was set.
         """
-        now = self._clock.boottime()
+        now = self.clock.boottime()
         happened = self._was_set(now)
         if late := self._late(now):
             self._stalls.append(_Stall(now, late))
@@ -104,7 +104,7 @@ class Heartbeat:
 
     def patience_left(self, since: float, seconds: float) -> float:
         """What is left of so many seconds of patience since then; 0 or less when they have passed."""
-        now = self._clock.boottime()
+        now = self.clock.boottime()
         stood_still = self._late(now) + sum(stall.seconds for stall in self._stalls if stall.end > since)
         left = since + seconds + stood_still - now
         again = self.on_time_since(now)
@@ -128,7 +128,7 @@ class Heartbeat:
 
     def eras(self) -> Sequence[ClockEra]:
         """How this machine's clock was set, oldest first; the last one is the present."""
-        now = self._clock.boottime()
+        now = self.clock.boottime()
         self._was_set(now)
         return (*self._eras, ClockEra(self._since, now, self._ahead))
 
@@ -138,7 +138,7 @@ class Heartbeat:
         A store with a server of its own has that one's time of day, whatever the clocks of machines say. In any other, time in
         which no process ran does not count: it could as well be a clock that was set forward meanwhile.
         """
-        now = self._clock.boottime()
+        now = self.clock.boottime()
         clocks: list[ClockEra] = [*self._server] or [*self.eras()]
         if self._stored is not None:
             clocks.append(self._stored)
@@ -153,10 +153,10 @@ class Heartbeat:
                 settings, the one by which it is due last counts.
             seconds: how long after being stored it is due; 0 if not known: then the clock counts as it is set now.
         """
-        now = self._clock.boottime()
+        now = self.clock.boottime()
         clocks = self._clocks(now)
         if len(clocks) == 1 or seconds <= 0:
-            return due - self._clock.now()
+            return due - self.clock.now()
         stored = due - seconds
         then = min(clocks, key=lambda one: (one.distance(BootTime(stored - one.ahead)), one.ahead))
         return due - then.ahead - now
@@ -169,7 +169,7 @@ class Heartbeat:
         return clocks
 
     def _compare(self, server_ahead: float) -> None:
-        now = self._clock.boottime()
+        now = self.clock.boottime()
         self._was_set(now)
         behind = server_ahead - self._ahead
         before = self._server[-1].ahead - self._ahead if self._server else 0.0
@@ -187,7 +187,7 @@ class Heartbeat:
         return late if late > LATE_SECONDS else 0.0
 
     def _was_set(self, now: BootTime) -> bool:
-        ahead = self._clock.now() - now
+        ahead = self.clock.now() - now
         changed, before, self._ahead = ahead - self._ahead, self._ahead, ahead
         if abs(changed) < SET_SECONDS:
             return False

@@ -3,23 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections import Counter
 from functools import partial
 
 import pytest
 
-from botkit.errors import Unreachable
+from botkit.errors import ServerTrouble, Unreachable
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import PassToBot, SendToAgent, SendToUser
 from botkit.handoff.events import Content
+from botkit.http.retry import Backoff
+from botkit.relay.heartbeat import Heartbeat
 from botkit.relay.leaving import everything
-from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN
+from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN, CircuitBreaker
 from botkit.relay.outbound.short_way import MAX_IN_TASKS
-from botkit.testing.clock import settle
+from botkit.testing.clock import ManualClock, settle
 from botkit.testing.waiting import async_until
-from tests.relay.relay_doubles import ACCESS, BOT, HOOK, SESSION, SYSTEM, FakeSystem, World, conversation
+from tests.relay.relay_doubles import (
+    ACCESS,
+    BOT,
+    HOOK,
+    SESSION,
+    SYSTEM,
+    Call,
+    FakePlatform,
+    FakeSystem,
+    World,
+    conversation,
+)
 
 LATE = Unreachable("send", detail="timed out", possible_duplicate=True, cause="timeout")
 DOWN = Unreachable("send", detail="refused", cause="refused")
+OVERLOADED = ServerTrouble("send", status=503)
+BACKOFF = Backoff(first=0.25, slowest=15.0, give_up_after=300.0)
 SOON = 3.0
 """Seconds: more than one pause of an open circuit breaker."""
 
@@ -207,3 +224,107 @@ async def test_time_outs_count_again_when_the_process_has_caught_up(world: World
         world.ledger.decided(Conversation(user(number)), PassToBot())
     await settle()
     assert world.engine._breakers.get(BOT, "", world.engine._backoff(BOT)).is_open
+
+
+# --- remotes that fail now and then, and processes that stutter ---------------------------------------------------------
+
+
+class Overloaded(FakePlatform):
+    """Refuses half of the connections, and answers the others that it is overloaded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = itertools.count()
+
+    async def _call(self, what: str, key: str, argument: object = None) -> None:
+        self.calls.append(Call(what, key, argument))
+        # Three refusals in a row, then three answers.
+        raise DOWN if next(self.numbers) % 6 < FAILURES_UNTIL_OPEN else OVERLOADED
+
+
+async def test_a_remote_that_only_says_it_is_overloaded_gets_no_storm_of_attempts() -> None:
+    world = World(platform=Overloaded())
+    for number in range(100):
+        world.ledger.decided(Conversation(user(number)), PassToBot())
+    await world.clock.advance(60)
+    before = len(world.platform.calls)
+    await world.clock.advance(60)
+    assert len(world.platform.calls) - before < 100 * 60 / 5  # Their pauses have grown to 7.5 s on average.
+    await world.close()
+
+
+async def test_successes_between_failures_wake_those_that_wait_once_in_two_seconds() -> None:
+    clock = ManualClock()
+    breaker = CircuitBreaker(BACKOFF, Heartbeat(clock))
+    woken = 0
+    for _ in range(100):
+        for _ in range(FAILURES_UNTIL_OPEN):
+            breaker.unreachable(clock.boottime())
+        closing = breaker.closing()
+        breaker.reached()
+        woken += closing.done()
+        clock.pass_seconds(0.1)
+    assert woken == 5
+
+
+async def test_a_process_that_stutters_still_notices_that_the_platform_is_down(world: World) -> None:
+    world.platform.answers += [LATE] * 10_000
+    world.clock.pass_seconds(2.5)
+    await world.clock.advance(0.01)
+    for number in range(20):
+        world.ledger.decided(Conversation(user(number)), PassToBot())
+    breaker = world.engine._breakers.get(BOT, "", world.engine._backoff(BOT))
+    for _ in range(10):
+        await world.clock.advance(1.5)
+        world.clock.pass_seconds(2.5)
+    assert breaker.is_open
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 20])
+async def test_those_that_stand_in_line_take_turns(count: int) -> None:
+    clock = ManualClock()
+    breaker = CircuitBreaker(BACKOFF, Heartbeat(clock))
+    for _ in range(10):
+        breaker.unreachable(clock.boottime())
+    tries: Counter[int] = Counter()
+
+    async def try_for_ever(number: int) -> None:
+        while True:
+            if await breaker.turn(clock, at_most=1_000.0):
+                tries[number] += 1
+                breaker.unreachable(clock.boottime())
+
+    tasks = [asyncio.create_task(try_for_ever(number)) for number in range(count)]
+    await clock.advance(200)
+    assert tries.total() == pytest.approx(100, abs=3)
+    assert max(tries.values()) - min(tries[number] for number in range(count)) <= 1
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    assert not breaker._line
+
+
+async def test_the_line_and_everybody_else_have_every_second_turn() -> None:
+    clock = ManualClock()
+    breaker = CircuitBreaker(BACKOFF, Heartbeat(clock))
+    for _ in range(10):
+        breaker.unreachable(clock.boottime())
+    turns: Counter[str] = Counter()
+
+    async def others() -> None:
+        while True:
+            await clock.sleep(max(0.01, breaker.pause_left(clock.boottime())))
+            turns["others"] += breaker.may_try(clock.boottime())
+
+    async def in_line() -> None:
+        while True:
+            mine = await breaker.turn(clock, at_most=1_000.0)
+            turns["line"] += mine
+
+    tasks = [asyncio.create_task(work()) for work in (others, in_line, in_line)]
+    await clock.advance(200)
+    assert turns["line"] == pytest.approx(50, abs=3)
+    assert turns["others"] == pytest.approx(50, abs=3)
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

@@ -110,7 +110,7 @@ class Receiver(ABC):
             if isinstance(error, Unreachable):
                 self.breaker.unreachable(self.clock.boottime(), failure_of(error))
             else:
-                self.breaker.reached()
+                self.breaker.reached(works=not error.retryable)
             self._was_out_of_reach = self.breaker.is_open
             return self._not_answered()
         self.breaker.reached()

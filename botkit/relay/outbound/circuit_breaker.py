@@ -8,17 +8,21 @@ everything that waits for the remote.
 from __future__ import annotations
 
 import asyncio
+from typing import TypeVar
 
 from botkit.boottime import BootTime
 from botkit.http.retry import Backoff
 from botkit.observability.failures import Failure
 from botkit.relay.clock import Clock, first_of
-from botkit.relay.heartbeat import Heartbeat
+from botkit.relay.heartbeat import AGAIN_SECONDS, Heartbeat
 
+T = TypeVar("T")
 FAILURES_UNTIL_OPEN = 3
 _MAX_PAUSE = 2.0
 """Seconds. Short, because every lane waits for it once the remote is back; one attempt in two seconds overloads no remote."""
 _MIN_PAUSE = 0.01
+STALL_SECONDS = AGAIN_SECONDS / 2
+"""Time-outs at the end of a stall this long are its fault; a process that stutters still notices a remote that is down."""
 
 
 class CircuitBreaker:
@@ -30,7 +34,8 @@ class CircuitBreaker:
     """
 
     __slots__ = (
-        "_backoff", "_failures", "_heartbeat", "_line", "_next_probe", "_resting", "_turns", "latest"
+        "_backoff", "_failures", "_heartbeat", "_line", "_line_is_next", "_next_probe", "_resting", "_turns", "_wakes_from",
+        "latest",
     )  # fmt: skip
 
     def __init__(self, backoff: Backoff, heartbeat: Heartbeat) -> None:
@@ -40,8 +45,12 @@ class CircuitBreaker:
         self._next_probe = 0.0
         self._resting: set[asyncio.Future[None]] = set()
         """What waits until the remote responds."""
-        self._line: dict[asyncio.Future[None], BootTime] = {}
+        self._wakes_from = 0.0
+        """From then on, the first success wakes it: not with every success of a remote that fails now and then."""
+        self._line: dict[asyncio.Future[bool], BootTime] = {}
         """The tasks that wait for their turns, in order, and until when they do."""
+        self._line_is_next = False
+        """Somebody else has had the last turn."""
         self._turns: asyncio.Task[None] | None = None
         self.latest: Failure | None = None
         """The latest failed connection."""
@@ -55,21 +64,21 @@ class CircuitBreaker:
         """Whether an attempt may go out now. While the breaker is open, True uses up the attempt of this pause."""
         if self._failures < FAILURES_UNTIL_OPEN:
             return True
-        if now < self._next_probe:
-            return False
-        self._next_probe = now + self._pause()
-        return True
+        return not (self._line and self._line_is_next) and self._take_turn(now)
 
     def pause_left(self, now: BootTime) -> float:
         """Seconds until the next attempt may go out, if the breaker is open."""
         return max(0.0, self._next_probe - now)
 
-    def reached(self) -> None:
-        """The remote responded."""
+    def reached(self, *, works: bool = True) -> None:
+        """The remote responded. `works`: it did what it should, so what waits after a failure need not wait any longer."""
         if self.is_open:
-            for future in (*self._resting, *self._line):
-                if not future.done():
-                    future.set_result(None)
+            for turn in self._line:
+                _set(turn, False)
+            if works and (now := self._heartbeat.clock.boottime()) >= self._wakes_from:
+                self._wakes_from = now + _MAX_PAUSE
+                for resting in tuple(self._resting):
+                    _set(resting, None)
         self._failures = 0
 
     def unreachable(self, now: BootTime, failure: Failure | None = None) -> None:
@@ -79,7 +88,11 @@ class CircuitBreaker:
         """
         if failure is not None and failure.cause == "waiting":
             return
-        if failure is not None and failure.cause == "timeout" and self._heartbeat.stood_still(now):
+        if (
+            failure is not None
+            and failure.cause == "timeout"
+            and self._heartbeat.stood_still(now) >= STALL_SECONDS
+        ):
             return
         self._failures += 1
         self.latest = failure or self.latest
@@ -88,14 +101,14 @@ class CircuitBreaker:
     # --- waiting ------------------------------------------------------------------------------------------------------
 
     def closing(self) -> asyncio.Future[None]:
-        """Done when the remote responds again after the breaker was open."""
+        """Done when the remote works again after the breaker was open."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._resting.add(future)
         future.add_done_callback(self._resting.discard)
         return future
 
     async def rest(self, clock: Clock, seconds: float) -> None:
-        """Return after so many seconds; if the breaker is open, as soon as the remote responds again."""
+        """Return after so many seconds; if the breaker is open, as soon as the remote works again."""
         if seconds <= 0 or not self.is_open:
             await clock.sleep(seconds)
             return
@@ -105,19 +118,22 @@ class CircuitBreaker:
         finally:
             closing.cancel()
 
-    async def turn(self, clock: Clock, *, at_most: float) -> None:
-        """Return when an attempt may go out again: a turn of the open breaker has come, or the remote has responded.
+    async def turn(self, clock: Clock, *, at_most: float) -> bool:
+        """Wait until an attempt may go out again: a turn of the open breaker has come, or the remote has responded.
 
         Args:
             clock: the time.
             at_most: no later than so many seconds from now, or one pause after that.
+
+        Returns:
+            Whether this is the caller's turn; otherwise `may_try` tells.
         """
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._line[turn] = BootTime(clock.boottime() + at_most)
         if self._turns is None:
             self._turns = asyncio.create_task(self._call_up(clock))
         try:
-            await turn
+            return await turn
         finally:
             del self._line[turn]
             if not self._line and self._turns is not None:
@@ -125,16 +141,32 @@ class CircuitBreaker:
                 self._turns = None
 
     async def _call_up(self, clock: Clock) -> None:
+        """Give the line every second turn, if others want some, and every turn otherwise."""
         while True:
             await clock.sleep(max(_MIN_PAUSE, self.pause_left(clock.boottime())))
             now = clock.boottime()
             waiting = [one for one in self._line if not one.done()]
-            for number, one in enumerate(waiting):
-                if number == 0 or self._line[one] <= now:
-                    one.set_result(None)
+            if waiting and self.is_open:
+                self._line_is_next = not self._take_turn(now)
+                if not self._line_is_next:
+                    waiting.pop(0).set_result(True)
+            for one in waiting:
+                if self._line[one] <= now:
+                    one.set_result(False)
+
+    def _take_turn(self, now: BootTime) -> bool:
+        if now < self._next_probe:
+            return False
+        self._next_probe = now + self._pause()
+        return True
 
     def _pause(self) -> float:
         return min(_MAX_PAUSE, self._backoff.ceiling(self._failures))
+
+
+def _set(future: asyncio.Future[T], result: T) -> None:
+    if not future.done():
+        future.set_result(result)
 
 
 class CircuitBreakers:

@@ -173,7 +173,7 @@ class Doubts:
                 if isinstance(error, Unreachable):
                     breaker.unreachable(self.clock.boottime(), failure_of(error))
                 elif error.status is not None:
-                    breaker.reached()
+                    breaker.reached(works=not error.retryable)
                 self.journal.history_unreadable(item, error)
                 if error.retryable and error.status != _FORBIDDEN:
                     return error

@@ -91,7 +91,7 @@ class FailedAttempts:
             progress.attempted = True
             self.count_repetition(item, progress)
             if not isinstance(error, Unreachable):
-                breaker.reached()
+                breaker.reached(works=not error.retryable)
             elif not isinstance(item.effect, SendFile):
                 # A file calls two remotes: which one failed is not known.
                 breaker.unreachable(self.clock.boottime(), failure_of(error))
@@ -178,7 +178,7 @@ class FailedAttempts:
             if delay is None:
                 progress.fatal = error
                 return
-            progress.next_delay = delay
+            progress.next_delay, progress.paced = delay, error.retry_after is not None
         self.metrics.effect_retried(kind_of(item.effect))
         self.journal.retried(
             item, failure_of(error), failures=progress.failures, wait=progress.next_delay, held=False

@@ -23,6 +23,8 @@ class Progress:
     """Hash of the payload that was refused together with the effect; either may be the reason."""
     next_delay: float | None = 0.0
     """Seconds until the next attempt; None: wait for a newer payload."""
+    paced: bool = False
+    """The remote, or the agent system itself, has asked for `next_delay`."""
     fatal: CallError | None = None
     """The error for which the item is given up."""
     in_doubt: bool = False

@@ -348,12 +348,16 @@ class ShortWay:
         waiting, remote.due = remote.due, [one for one in remote.due if one.fixed]
         heapq.heapify(remote.due)
         for one in waiting:
-            if not one.fixed:
+            if one.fixed:
+                continue
+            try:
                 one.lane.progress_of_head().next_delay = 0.0
                 if self._is_in_doubt(one.lane):
                     self._look_for(remote, one.lane)
                 else:
                     (remote.unread if self._lacks_hook(one.lane) else remote.ready).append(one.lane)
+            except Exception as error:  # noqa: BLE001 - a defect affects only its lane
+                self._lanes.broke(one.lane, error)
 
     # --- hooks that are not in memory -----------------------------------------------------------------------------
 
