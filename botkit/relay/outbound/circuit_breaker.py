@@ -143,7 +143,9 @@ class CircuitBreaker:
     async def _call_up(self, clock: Clock) -> None:
         """Give the line every second turn, if others want some, and every turn otherwise."""
         while True:
-            await clock.sleep(max(_MIN_PAUSE, self.pause_left(clock.boottime())))
+            # After a turn of the line, others come first if they want the next one.
+            later = 0.0 if self._line_is_next else _MIN_PAUSE
+            await clock.sleep(max(_MIN_PAUSE, self.pause_left(clock.boottime()) + later))
             now = clock.boottime()
             waiting = [one for one in self._line if not one.done()]
             if waiting and self.is_open:
