@@ -1,8 +1,8 @@
 """Circuit breakers: one for each remote of a bot, shared by all lanes.
 
 A remote is the XO platform or one agent system of one bot. After a few connections in a row that failed, the breaker is open:
-only one attempt per pause goes out for all lanes together. The first response, with any status, closes it again, and wakes
-everything that waits for the remote.
+only one attempt per pause goes out for all lanes together. The first response, with any status, closes it again. A success also
+wakes what waits after a failure.
 """
 
 from __future__ import annotations
