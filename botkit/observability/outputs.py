@@ -74,6 +74,8 @@ class Output(io.RawIOBase):
         """Has something when the lines that wait are to be written at once."""
         self._ends = False
         """Whether the process ends: no line waits for others."""
+        self._is_drained = False
+        """Whether the process ends, and everything could be written until now."""
         self._tells = False
         """Whether the thread logs the size of a gap."""
         self._forked = False
@@ -120,6 +122,9 @@ class Output(io.RawIOBase):
         else:
             self._bytes += size
             self._waiting.put(line)
+            if self._is_drained and get_ident() != self._thread.ident:
+                # The interpreter ends, and its threads with it: what is said now must not be left to one.
+                self._is_drained = self._are_written(DRAIN_SECONDS)
         return size
 
     def hurry(self) -> None:
@@ -132,6 +137,11 @@ class Output(io.RawIOBase):
         if self._forked:
             return True
         self._ends = True
+        self._is_drained = self._are_written(seconds)
+        return self._is_drained
+
+    def _are_written(self, seconds: float) -> bool:
+        """Wait until the lines that wait are written, at most so long."""
         written: _Written = SimpleQueue()
         self._waiting.put(written)
         self.hurry()
