@@ -42,7 +42,7 @@ _Written: TypeAlias = "SimpleQueue[None]"
 
 
 class Output(io.RawIOBase):
-    """A file descriptor as a raw stream whose `write` never blocks. Thread-safe.
+    """A file descriptor as a raw stream whose `write` never blocks before `drain`. Thread-safe.
 
     Lines are written in their order. Once one has no room, all are dropped until those that wait were taken, so that there is one
     gap; when lines are written again, the log tells its size (`log_lines_dropped`) where it is.
@@ -133,7 +133,10 @@ class Output(io.RawIOBase):
             self._hurried.put(None)
 
     def drain(self, seconds: float) -> bool:
-        """Wait until all is written, at most this long, and let no line wait for others any more. Returns whether it is."""
+        """Wait until all is written, at most this long. Returns whether it is.
+
+        The process ends: no line waits for others any more, and each is waited for until one takes too long.
+        """
         if self._forked:
             return True
         self._ends = True

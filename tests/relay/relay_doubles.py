@@ -65,6 +65,7 @@ from botkit.ledger.clocks import ClockEra, Clocks
 from botkit.ledger.interface import Committed, HookBody, Input, Moves, OutboxItem
 from botkit.relay.engine import Engine
 from botkit.relay.gateways import Gateways
+from botkit.relay.outbound.circuit_breaker import CircuitBreaker
 from botkit.relay.outbound.perform import CallHandlers, no_handlers
 from botkit.testing.clock import ManualClock
 from botkit.testing.configuration import settings_of_one_bot
@@ -646,8 +647,7 @@ class World:
             chance=lambda: chance,
             call_handlers=call_handlers,
         )
-        self._client = self.engine._ledger_client
-        self._client.are_known = self._are_known  # type: ignore[method-assign]
+        self.engine._ledger_client.are_known = self._are_known  # type: ignore[method-assign]
         self.ledger.start(self.engine.accept)
 
     async def _are_known(self, inputs: Sequence[Input]) -> Sequence[bool]:
@@ -657,6 +657,10 @@ class World:
                 return self.ledger.are_known(inputs)
             except LedgerError:
                 await self.clock.sleep(0.05)
+
+    def breaker(self, remote: str = "") -> CircuitBreaker:
+        """That of an agent system, or of the platform."""
+        return self.engine._breakers.get(BOT, remote, self.engine._backoff(BOT))
 
     async def close(self) -> None:
         await self.engine.close(0.1)

@@ -181,7 +181,7 @@ async def test_when_a_remote_goes_down_no_quiet_session_is_lost_without_its_pati
     stream = await listening(world)
     world.system.capabilities = type(world.system.capabilities)(lists_events=False)
     await world.clock.advance(3_600)
-    breaker = world.engine._breakers.get("st-1", "salesforce", world.engine._backoffs["st-1"])
+    breaker = world.breaker("salesforce")
     for _ in range(3):
         breaker.unreachable(world.clock.boottime())
     stream.error(DOWN)

@@ -632,7 +632,7 @@ async def test_headers_that_do_not_come_take_no_slot_of_others_and_open_no_break
     assert len(world.system.fetches) >= 500
     await world.clock.advance(2)
     assert world.metrics.held == 500
-    breaker = world.engine._breakers.get(BOT, SYSTEM, world.engine._backoff(BOT))
+    breaker = world.breaker(SYSTEM)
     assert not breaker.is_open
 
 

@@ -52,8 +52,15 @@ def shows(world: World, count: int) -> None:
         world.ledger.decided(Conversation(user(number)), SendToUser(Content(text=f"text {number}")))
 
 
+def tells_agents(world: World, count: int) -> None:
+    """So many users send their agents a message each."""
+    for number in range(count):
+        to_agent = SendToAgent(SESSION, SYSTEM, ACCESS, f"m-{number}", f"text {number}")
+        world.ledger.decided(conversation(id=user(number)), to_agent)
+
+
 def polled_so_often(world: World, count: int) -> bool:
-    breaker = world.engine._breakers.get(BOT, SYSTEM, world.engine._backoff(BOT))
+    breaker = world.breaker(SYSTEM)
     return len(world.system.fetches) == breaker._failures == count
 
 
@@ -75,7 +82,7 @@ async def test_what_may_have_arrived_is_looked_for_also_if_it_waits_for_its_repe
     world.platform.history.append(1)
     shows(world, 10)
     await settle()
-    world.engine._breakers.get(BOT, "", world.engine._backoff(BOT)).reached()
+    world.breaker().reached()
     await settle()
     assert not world.ledger.rows
     assert len(world.platform.calls) == world.platform.looks == 10
@@ -98,9 +105,7 @@ async def test_the_turn_of_an_open_breaker_is_not_used_up_by_what_makes_no_attem
 
 async def test_messages_to_agents_go_on_as_soon_as_salesforce_responds(world: World) -> None:
     world.system.fails("send", *[DOWN] * 1_000)
-    for number in range(20):
-        to_agent = SendToAgent(SESSION, SYSTEM, ACCESS, f"m-{number}", f"text {number}")
-        world.ledger.decided(conversation(id=user(number)), to_agent)
+    tells_agents(world, 20)
     await world.clock.advance(100)
     world.system.answers["send"].clear()
     await world.clock.advance(SOON)
@@ -109,9 +114,7 @@ async def test_messages_to_agents_go_on_as_soon_as_salesforce_responds(world: Wo
 
 async def test_what_waits_in_a_long_line_is_tried_once_and_given_up_in_time(world: World) -> None:
     world.system.fails("send", *[DOWN] * 10_000)
-    for number in range(400):  # More than there are turns until the deadline.
-        to_agent = SendToAgent(SESSION, SYSTEM, ACCESS, f"m-{number}", f"text {number}")
-        world.ledger.decided(conversation(id=user(number)), to_agent)
+    tells_agents(world, 400)  # More than there are turns until the deadline.
     await world.clock.advance(290)
     assert len(world.ledger.rows) == 400
     await world.clock.advance(20)
@@ -121,11 +124,9 @@ async def test_what_waits_in_a_long_line_is_tried_once_and_given_up_in_time(worl
 
 async def test_what_leaves_this_process_stands_in_no_line(world: World) -> None:
     world.system.fails("send", *[DOWN] * 10_000)
-    for number in range(20):
-        to_agent = SendToAgent(SESSION, SYSTEM, ACCESS, f"m-{number}", f"text {number}")
-        world.ledger.decided(conversation(id=user(number)), to_agent)
+    tells_agents(world, 20)
     await world.clock.advance(30)
-    breaker = world.engine._breakers.get(BOT, SYSTEM, world.engine._backoff(BOT))
+    breaker = world.breaker(SYSTEM)
     assert breaker._line
     losing = world.engine.lose(everything, 5)
     await settle()
@@ -140,7 +141,7 @@ async def test_what_failed_goes_on_when_the_remote_has_answered_another_call(wor
         world.ledger.decided(Conversation(user(number)), PassToBot())
     await world.clock.advance(100)
     world.platform.answers.clear()
-    world.engine._breakers.get(BOT, "", world.engine._backoff(BOT)).reached()
+    world.breaker().reached()
     await settle()
     assert not world.ledger.rows
 
@@ -153,7 +154,7 @@ async def test_streams_are_opened_again_when_salesforce_has_answered_another_cal
     await world.clock.advance(60)
     world.system.connect_errors.clear()
     world.system.answers["fetch"].clear()
-    world.engine._breakers.get(BOT, SYSTEM, world.engine._backoff(BOT)).reached()
+    world.breaker(SYSTEM).reached()
     await settle()
     assert len(world.system.connections) == 10
 
@@ -161,7 +162,7 @@ async def test_streams_are_opened_again_when_salesforce_has_answered_another_cal
 async def test_polls_go_on_when_salesforce_has_answered_another_call(polled: World) -> None:
     polled.system.fails("fetch", *[DOWN] * 1_000)
     polled.ledger.decided(conversation())
-    breaker = polled.engine._breakers.get(BOT, SYSTEM, polled.engine._backoff(BOT))
+    breaker = polled.breaker(SYSTEM)
     for polls in range(1, FAILURES_UNTIL_OPEN + 1):
         await async_until(partial(polled_so_often, polled, polls))
         polled.clock.pass_seconds(15)
@@ -181,7 +182,7 @@ async def test_time_outs_of_a_process_that_stood_still_say_nothing_of_the_platfo
     world.clock.pass_seconds(60)
     world.platform.gate.set()
     await settle()
-    breaker = world.engine._breakers.get(BOT, "", world.engine._backoff(BOT))
+    breaker = world.breaker()
     assert not breaker.is_open
     await world.clock.advance(SOON)
     assert not world.ledger.rows
@@ -223,7 +224,7 @@ async def test_time_outs_count_again_when_the_process_has_caught_up(world: World
     for number in range(3):
         world.ledger.decided(Conversation(user(number)), PassToBot())
     await settle()
-    assert world.engine._breakers.get(BOT, "", world.engine._backoff(BOT)).is_open
+    assert world.breaker().is_open
 
 
 # --- remotes that fail now and then, and processes that stutter ---------------------------------------------------------
@@ -273,7 +274,7 @@ async def test_a_process_that_stutters_still_notices_that_the_platform_is_down(w
     await world.clock.advance(0.01)
     for number in range(20):
         world.ledger.decided(Conversation(user(number)), PassToBot())
-    breaker = world.engine._breakers.get(BOT, "", world.engine._backoff(BOT))
+    breaker = world.breaker()
     for _ in range(10):
         await world.clock.advance(1.5)
         world.clock.pass_seconds(2.5)
@@ -290,7 +291,7 @@ async def test_those_that_stand_in_line_take_turns(count: int) -> None:
 
     async def try_for_ever(number: int) -> None:
         while True:
-            if await breaker.turn(clock, at_most=1_000.0):
+            if await breaker.turn(at_most=1_000.0):
                 tries[number] += 1
                 breaker.unreachable(clock.boottime())
 
@@ -318,7 +319,7 @@ async def test_the_line_and_everybody_else_have_every_second_turn() -> None:
 
     async def in_line() -> None:
         while True:
-            mine = await breaker.turn(clock, at_most=1_000.0)
+            mine = await breaker.turn(at_most=1_000.0)
             turns["line"] += mine
 
     tasks = [asyncio.create_task(work()) for work in (others, in_line, in_line)]

@@ -98,8 +98,8 @@ class Committing:
                 # Keys are rarely repeated: storing them tells.
                 deleted = writing.write(connection, decided.batch, decided.rows, ahead=self._held.own.ahead)
             except KeysSeen:
-                seen = connection.execute(SQL["seen_keys"], ([key for key in keys if key],)).fetchall()
-                decided = deciding.together(wanted, keys, dict(seen), active)
+                seen = reading.seen(connection, [key for key in keys if key])
+                decided = deciding.together(wanted, keys, seen, active)
                 deleted = writing.write(connection, decided.batch, decided.rows, ahead=self._held.own.ahead)
         except INPUTS_FAULT:
             raise

@@ -17,6 +17,7 @@ from botkit.errors import LedgerClosed, LedgerError
 from botkit.handoff.conversation import Conversation
 from botkit.ledger.batch import is_retried, original_of
 from botkit.ledger.interface import Committed, Input
+from botkit.ledger.postgresql import reading
 from botkit.ledger.postgresql.database import (
     GENERIC_PLANS,
     INPUTS_FAULT,
@@ -261,9 +262,7 @@ class Door:
 
     def _again(self, writer: Connection, known: Sequence[Given]) -> Sequence[tuple[int, int]]:
         """Inputs whose keys were there: repetitions, but for messages that the user's client has sent again."""
-        found: dict[str, str | None] = dict(
-            writer.execute(SQL["seen_keys"], ([one.key for one in known],)).fetchall()
-        )
+        found = reading.seen(writer, [one.key for one in known])
         retried = []
         for one in known:
             original = original_of(one.event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,9 +113,9 @@ def undecided(connection: Connection, shards: Sequence[int]) -> set[int]:
     return {row for row, _ in connection.execute(SQL["undecided"], (shards,))}
 
 
-def seen(connection: Connection, keys: Sequence[str]) -> Set[str]:
-    """Those of these keys that were committed."""
-    return {key for key, _ in connection.execute(SQL["seen_keys"], (keys,))}
+def seen(connection: Connection, keys: Sequence[str]) -> dict[str, str | None]:
+    """Those of these keys that were committed, each with what `inbox.session` says of it."""
+    return dict(connection.execute(SQL["seen_keys"], (keys,)).fetchall())
 
 
 def hooks_of(connection: Connection, item_ids: Sequence[int]) -> dict[int, HookBody]:

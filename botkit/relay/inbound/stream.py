@@ -93,7 +93,7 @@ class StreamReceiver(Receiver):
             if self._has_answered:  # Only streams fail, so other calls tell nothing about the next one.
                 await self.clock.sleep(self._wait())
             else:
-                await self.breaker.rest(self.clock, self._wait())
+                await self.breaker.rest(self._wait())
 
     def watch(self, now: BootTime) -> None:
         """See `Receiver.watch`: poll the list beside a stream that may be held back."""

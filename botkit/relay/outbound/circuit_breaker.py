@@ -13,7 +13,7 @@ from typing import TypeVar
 from botkit.boottime import BootTime
 from botkit.http.retry import Backoff
 from botkit.observability.failures import Failure
-from botkit.relay.clock import Clock, first_of
+from botkit.relay.clock import first_of
 from botkit.relay.heartbeat import AGAIN_SECONDS, Heartbeat
 
 T = TypeVar("T")
@@ -34,13 +34,13 @@ class CircuitBreaker:
     """
 
     __slots__ = (
-        "_backoff", "_failures", "_heartbeat", "_line", "_line_is_next", "_next_probe", "_resting", "_turns", "_wakes_from",
-        "latest",
+        "_backoff", "_clock", "_failures", "_heartbeat", "_line", "_line_is_next", "_next_probe", "_resting", "_turns",
+        "_wakes_from", "latest",
     )  # fmt: skip
 
     def __init__(self, backoff: Backoff, heartbeat: Heartbeat) -> None:
         self._backoff = backoff
-        self._heartbeat = heartbeat
+        self._heartbeat, self._clock = heartbeat, heartbeat.clock
         self._failures = 0
         self._next_probe = 0.0
         self._resting: set[asyncio.Future[None]] = set()
@@ -75,7 +75,7 @@ class CircuitBreaker:
         if self.is_open:
             for turn in self._line:
                 _set(turn, False)
-            if works and (now := self._heartbeat.clock.boottime()) >= self._wakes_from:
+            if works and (now := self._clock.boottime()) >= self._wakes_from:
                 self._wakes_from = now + _MAX_PAUSE
                 for resting in tuple(self._resting):
                     _set(resting, None)
@@ -107,31 +107,30 @@ class CircuitBreaker:
         future.add_done_callback(self._resting.discard)
         return future
 
-    async def rest(self, clock: Clock, seconds: float) -> None:
+    async def rest(self, seconds: float) -> None:
         """Return after so many seconds; if the breaker is open, as soon as the remote works again."""
         if seconds <= 0 or not self.is_open:
-            await clock.sleep(seconds)
+            await self._clock.sleep(seconds)
             return
         closing = self.closing()
         try:
-            await first_of(clock, closing, seconds)
+            await first_of(self._clock, closing, seconds)
         finally:
             closing.cancel()
 
-    async def turn(self, clock: Clock, *, at_most: float) -> bool:
+    async def turn(self, *, at_most: float) -> bool:
         """Wait until an attempt may go out again: a turn of the open breaker has come, or the remote has responded.
 
         Args:
-            clock: the time.
             at_most: no later than so many seconds from now, or one pause after that.
 
         Returns:
             Whether this is the caller's turn; otherwise `may_try` tells.
         """
         turn: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._line[turn] = BootTime(clock.boottime() + at_most)
+        self._line[turn] = BootTime(self._clock.boottime() + at_most)
         if self._turns is None:
-            self._turns = asyncio.create_task(self._call_up(clock))
+            self._turns = asyncio.create_task(self._call_up())
         try:
             return await turn
         finally:
@@ -140,13 +139,13 @@ class CircuitBreaker:
                 self._turns.cancel()
                 self._turns = None
 
-    async def _call_up(self, clock: Clock) -> None:
+    async def _call_up(self) -> None:
         """Give the line every second turn, if others want some, and every turn otherwise."""
         while True:
             # After a turn of the line, others come first if they want the next one.
             later = 0.0 if self._line_is_next else _MIN_PAUSE
-            await clock.sleep(max(_MIN_PAUSE, self.pause_left(clock.boottime()) + later))
-            now = clock.boottime()
+            await self._clock.sleep(max(_MIN_PAUSE, self.pause_left(self._clock.boottime()) + later))
+            now = self._clock.boottime()
             waiting = [one for one in self._line if not one.done()]
             if waiting and self.is_open:
                 self._line_is_next = not self._take_turn(now)

@@ -228,8 +228,11 @@ class Delivery:
         breaker, has_turn = self.breaker_of(item), False
         while not progress.done:
             # An item that the open breaker has held back until its deadline is still tried once: the remote may be back.
-            tries = has_turn or breaker.may_try(self.clock.boottime())
-            tries = tries or (not progress.attempted and self.failing.is_past_deadline(item))
+            tries = (
+                has_turn
+                or breaker.may_try(self.clock.boottime())
+                or (not progress.attempted and self.failing.is_past_deadline(item))
+            )
             has_turn = False
             if tries:
                 await self._try(item, progress, breaker)
@@ -241,7 +244,7 @@ class Delivery:
                 # No frame refers to the error here: it would keep the request, and with it a hook's body, in memory.
                 if not tries:
                     with self._cancelled_by_loss(item):
-                        has_turn = await breaker.turn(self.clock, at_most=self.failing.left(item))
+                        has_turn = await breaker.turn(at_most=self.failing.left(item))
                 elif progress.next_delay is not None or not may_park:
                     await self._wait(item, progress)
                 if may_park and (
@@ -258,7 +261,7 @@ class Delivery:
                 if progress.paced:
                     await self.clock.sleep(progress.next_delay)
                 else:
-                    await self.breaker_of(item).rest(self.clock, progress.next_delay)
+                    await self.breaker_of(item).rest(progress.next_delay)
                 progress.next_delay, progress.paced = 0.0, False
                 return
             until = BootTime(self.failing.since(item) + _PAYLOAD_SECONDS)

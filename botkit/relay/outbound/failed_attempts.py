@@ -122,8 +122,11 @@ class FailedAttempts:
         return self.left(item) <= 0
 
     def left(self, item: OutboxItem) -> float:
-        """Seconds until the retry deadline; 0 or less when it has passed."""
-        return self._left(item, self._backoff(item))
+        """Seconds until the retry deadline, 0 or less when it has passed.
+
+        Time in which this process stood still does not count.
+        """
+        return self.heartbeat.patience_left(self.since(item), self._backoff(item).give_up_after)
 
     def count_repetition(self, item: OutboxItem, progress: Progress) -> None:
         """An attempt was made: of a message that the agents may have already, it is a repetition."""
@@ -214,15 +217,11 @@ class FailedAttempts:
             progress.failures,
             chance=chance,
             retry_after=error.retry_after,
-            left=self._left(item, backoff),
+            left=self.left(item),
         )
         if delay is None and not progress.attempted:
             return max(backoff.delay(progress.failures, chance=chance), error.retry_after or 0.0)
         return delay
-
-    def _left(self, item: OutboxItem, backoff: Backoff) -> float:
-        """Seconds until the retry deadline. Time in which this process stood still does not count."""
-        return self.heartbeat.patience_left(self.since(item), backoff.give_up_after)
 
     def _backoff(self, item: OutboxItem) -> Backoff:
         return retry_policy(item.effect, self.backoff_of(item))

@@ -58,6 +58,11 @@ class Lane:
         """Whether an attempt is in progress, or its result is being committed."""
         return self.attempt is not None or self.task is not None
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether the head may have been carried out: it has to be looked for before another attempt."""
+        return bool(self.head.in_doubt) or (self.progress is not None and self.progress.needs_task)
+
     def progress_of_head(self) -> Progress:
         """The progress of the head, made if it has none."""
         if self.progress is None:

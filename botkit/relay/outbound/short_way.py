@@ -132,19 +132,18 @@ class ShortWay:
         return remote
 
     def _watch(self, remote: Remote) -> None:
-        """When the remote responds again, to whatever call, the lanes whose attempts failed wait no longer."""
+        """When the remote works again, whatever call has shown it, the lanes whose attempts failed wait no longer."""
 
-        def closed(closing: asyncio.Future[None]) -> None:
-            if not closing.cancelled():
-                self._watch(remote)
-                self._due_now(remote)
-                self._advance(remote)
+        def closed(_: asyncio.Future[None]) -> None:
+            self._watch(remote)
+            self._due_now(remote)
+            self._advance(remote)
 
         remote.breaker.closing().add_done_callback(closed)
 
     def _start(self, lane: Lane) -> None:
         remote = self._remote_of(lane.head)
-        if self._is_in_doubt(lane):
+        if lane.is_in_doubt:
             self._look_for(remote, lane)
             return
         reads = self._lacks_hook(lane) or remote.reading is not None or bool(remote.unread)
@@ -186,10 +185,6 @@ class ShortWay:
         except Exception as error:  # noqa: BLE001 - `_answered` tells a failed call from a defect
             lane.attempt = _nothing
             self._loop.call_soon(answered, error)
-
-    @staticmethod
-    def _is_in_doubt(lane: Lane) -> bool:
-        return bool(lane.head.in_doubt) or (lane.progress is not None and lane.progress.needs_task)
 
     def _look_for(self, remote: Remote, lane: Lane) -> None:
         """The head may have been carried out: a task asks the history. It takes its own turn if the breaker is open."""
@@ -352,7 +347,7 @@ class ShortWay:
                 continue
             try:
                 one.lane.progress_of_head().next_delay = 0.0
-                if self._is_in_doubt(one.lane):
+                if one.lane.is_in_doubt:
                     self._look_for(remote, one.lane)
                 else:
                     (remote.unread if self._lacks_hook(one.lane) else remote.ready).append(one.lane)
