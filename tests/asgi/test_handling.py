@@ -30,7 +30,7 @@ from tests.hooks.hook_payloads import BOT_ID, NOW, as_body, user_message
 class Busy:
     """Handlers that return when the test says so. Those of a bot's message have a time limit of their own."""
 
-    def __init__(self, *, seconds: float = 30, short: float | None = None) -> None:
+    def __init__(self, *, seconds: float = 60, short: float | None = None) -> None:
         self.go_on = threading.Event()
         self.begun = threading.Semaphore(0)
         self.users: list[str] = []
@@ -92,6 +92,13 @@ class Busy:
     async def begins(self, times: int = 1) -> None:
         for _ in range(times):
             assert await asyncio.to_thread(self.begun.acquire, True, 30)
+
+    @staticmethod
+    def is_later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+        """Set the clock of this event loop forward, so that time limits end when a test says so."""
+        loop = asyncio.get_running_loop()
+        now = loop.time
+        monkeypatch.setattr(loop, "time", lambda: now() + seconds)
 
     async def is_as_before(self) -> None:
         """Nothing is kept of any hook, and as many handlers run as may."""
@@ -198,13 +205,17 @@ async def test_a_defect_after_the_start_of_the_handlers_is_answered_once(
     assert [_number(input) for input in busy.stage.inputs] == [2]
 
 
-async def test_hooks_go_on_without_handlers_that_exceed_their_time_limit() -> None:
-    busy = Busy(seconds=0.02)
+async def test_hooks_go_on_without_handlers_that_exceed_their_time_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    busy = Busy(seconds=5)
+    posted = [busy.post(0, "u-1"), busy.post(1, "u-1"), busy.post(2, "u-2")]
     with capture_logs() as lines:
-        assert (
-            await asyncio.gather(*(busy.posted(number, "u-1") for number in range(2)), busy.posted(2, "u-2"))
-            == [200] * 3
-        )
+        await busy.begins(2)
+        busy.is_later(monkeypatch, 5)
+        await busy.begins()
+        busy.is_later(monkeypatch, 5)
+        assert [(await task).status for task in posted] == [200] * 3
     assert sorted(_number(input) for input in busy.stage.inputs) == [0, 1, 2]
     assert [line["outcome"] for line in lines] == ["timeout"] * 3
     busy.go_on.set()
@@ -216,21 +227,29 @@ async def test_hooks_go_on_without_handlers_that_exceed_their_time_limit() -> No
     await busy.is_as_before()
 
 
-async def test_each_hook_has_the_time_limit_of_its_own_handlers() -> None:
-    busy = Busy(short=0.02)
+async def test_each_hook_has_the_time_limit_of_its_own_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = Busy(short=5)
     first = busy.post(1, "u-1")
     await busy.begins()
-    assert (await asyncio.wait_for(busy.post(2, "u-2", "on_bot_message"), 30)).status == 200
+    second = busy.post(2, "u-2", "on_bot_message")
+    await busy.begins()
+    busy.is_later(monkeypatch, 5)
+    assert (await second).status == 200
     assert not first.done()
     busy.go_on.set()
     assert (await first).status == 200
     assert busy.outcomes == ["timeout", "passed"]
 
 
-async def test_a_later_time_limit_is_kept_after_an_earlier_one() -> None:
-    busy = Busy(seconds=0.1, short=0.02)
-    both = busy.post(1, "u-1"), busy.post(2, "u-2", "on_bot_message")
-    assert {answer.status for answer in await asyncio.wait_for(asyncio.gather(*both), 30)} == {200}
+async def test_a_later_time_limit_is_kept_after_an_earlier_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = Busy(seconds=10, short=5)
+    later, earlier = busy.post(1, "u-1"), busy.post(2, "u-2", "on_bot_message")
+    await busy.begins(2)
+    busy.is_later(monkeypatch, 5)
+    assert (await earlier).status == 200
+    assert not later.done()
+    busy.is_later(monkeypatch, 5)
+    assert (await later).status == 200
     assert busy.outcomes == ["timeout", "timeout"]
     busy.go_on.set()
 
@@ -252,11 +271,15 @@ async def test_handlers_that_return_just_at_their_limit_are_heard(monkeypatch: p
     await busy.is_as_before()
 
 
-async def test_a_defect_when_handlers_are_given_up_concerns_their_hook_only() -> None:
-    busy = Busy(seconds=0.02)
+async def test_a_defect_when_handlers_are_given_up_concerns_their_hook_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    busy = Busy(seconds=5)
     busy.defect_of = "timeout"
-    answers = [busy.posted(1, "u-1"), busy.posted(2, "u-2")]
-    assert await asyncio.gather(*answers) == [500, 500]
+    posted = [busy.post(1, "u-1"), busy.post(2, "u-2")]
+    await busy.begins(2)
+    busy.is_later(monkeypatch, 5)
+    assert [(await task).status for task in posted] == [500, 500]
     busy.defect_of = None
     busy.go_on.set()
     assert await busy.posted(3, "u-1") == 200

@@ -79,14 +79,19 @@ def test_hooks_do_not_wait_for_an_event_loop_that_is_blocked(
     go_on, called = threading.Event(), list[str]()
     begun: list[Chain] = []
     runners: set[Runner] = set()
-    start = Runner._start
+    start, give_up = Runner._start, Runner.give_up
 
     def counted(runner: Runner, progress: Any, chain: Chain, *rest: Any) -> bool:
         begun.append(chain)
         runners.add(runner)
         return start(runner, progress, chain, *rest)
 
+    def not_before_the_first(*given: Any) -> bool:
+        until(lambda: called, "for the handler that blocks the loop")
+        return give_up(*given)
+
     monkeypatch.setattr(Runner, "_start", counted)
+    monkeypatch.setattr(Runner, "give_up", not_before_the_first)
 
     def blocking(kit: BotKit) -> None:
         @kit.on_user_message(seconds=0.02)

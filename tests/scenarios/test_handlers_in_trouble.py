@@ -38,7 +38,7 @@ BEHAVIOUR = Behaviour()
 
 
 def register(kit: BotKit) -> None:
-    @kit.on_user_message(seconds=0.2)
+    @kit.on_user_message(seconds=1.0)
     def behave(ctx: UserMessageContext) -> Any:
         return BEHAVIOUR(ctx)
 

@@ -58,7 +58,7 @@ def test_a_handler_that_does_not_come_back_fails_the_test(kit: BotKit) -> None:
     def slow(ctx: UserMessageContext) -> None:
         over.wait(30)
 
-    with KitTester(kit, handler_seconds=0.05) as tester, pytest.raises(HandlerTimeout, match="slow did not"):
+    with KitTester(kit, handler_seconds=0.5) as tester, pytest.raises(HandlerTimeout, match="slow did not"):
         tester.user_says()
     over.set()
 
