@@ -235,7 +235,7 @@ def test_lanes_keep_their_promise(sequence: list[tuple[str, Any, Any]]) -> None:
     with (
         patch.object(LedgerClient, "in_thread", at_once),
         patch("botkit.relay.outbound.short_way.MAX_CALLING", 2),
-        patch("botkit.relay.outbound.short_way.READ_AT_ONCE", 2),
+        patch("botkit.relay.outbound.read_ahead.READ_AT_ONCE", 2),
         patch("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 60),
     ):
         asyncio.run(run())

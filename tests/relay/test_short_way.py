@@ -25,7 +25,7 @@ from botkit.handoff.effects import (
 from botkit.handoff.events import AgentsLost, Content
 from botkit.ledger.interface import HookBody
 from botkit.relay.leaving import everything
-from botkit.relay.outbound import short_way
+from botkit.relay.outbound import read_ahead, short_way
 from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN
 from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
@@ -480,7 +480,7 @@ async def test_hooks_of_a_backlog_are_read_in_groups_shortly_before_their_turn(
     world: World, platform: HeldPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(short_way, "MAX_CALLING", 4)
-    monkeypatch.setattr(short_way, "READ_AT_ONCE", 8)
+    monkeypatch.setattr(read_ahead, "READ_AT_ONCE", 8)
     monkeypatch.setattr("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 100)
     groups: list[int] = []
     read = world.ledger.hooks_of
@@ -509,7 +509,7 @@ async def test_long_hooks_of_a_backlog_are_read_in_smaller_groups(
     world: World, platform: HeldPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(short_way, "MAX_CALLING", 2)
-    monkeypatch.setattr(short_way, "READ_BYTES", 2_500)
+    monkeypatch.setattr(read_ahead, "READ_BYTES", 2_500)
     monkeypatch.setattr("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 0)
     texts = [f"{number:0>1000}" for number in range(9)] + ["9" * 5_000, "last"]
     for text in texts:

@@ -5,7 +5,7 @@ call and its share of one commit. Attempts that fail are repeated here, too; an 
 newer payload, an event that reports it) goes on in a task of its lane.
 
 While a remote is down or slow, tens of thousands of lanes may wait here. So a lane that waits costs neither a task nor a timer,
-and hooks that are not in memory are read in groups, shortly before their turn.
+and hooks that are not in memory are read shortly before their turn (`read_ahead.py`).
 """
 
 from __future__ import annotations
@@ -14,20 +14,22 @@ import asyncio
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
 from botkit.boottime import BootTime
-from botkit.errors import CallError, LedgerClosed
-from botkit.ledger.interface import HookBody, OutboxItem
+from botkit.errors import CallError
+from botkit.ledger.interface import OutboxItem
 from botkit.observability.events import get_logger
 from botkit.observability.tracebacks import where
 from botkit.relay.clock import Clock
 from botkit.relay.leaving import Leaves
+from botkit.relay.outbound import read_ahead
 from botkit.relay.outbound.circuit_breaker import FAILURES_UNTIL_OPEN
 from botkit.relay.outbound.delivery import MAY_ACT_SECONDS, Delivery
 from botkit.relay.outbound.lane import Lane
+from botkit.relay.outbound.read_ahead import ReadAhead
 from botkit.relay.outbound.remote import Remote, Repetition
 from botkit.relay.outbound.retry_policy import tried_once
 from botkit.relay.outbound.settling import Settling
@@ -41,29 +43,16 @@ MAX_IN_TASKS = 64
 """Max heads of one bot that are looked for in the history at the same time, and sent again."""
 _MIN_PAUSE = 0.01
 """Seconds between two looks at an open breaker."""
-READ_AT_ONCE = 64
-"""Max hooks read from the store at once; fewer lanes than this are kept ready with theirs."""
-READ_BYTES = 4 * 1024 * 1024
-"""Max bytes of these hooks, unless a single one is longer; no more are read while the lanes kept ready have as many."""
 
 
-class LanesOf(Protocol):
+class LanesOf(read_ahead.LanesOf, Protocol):
     """What the short way tells of a lane; see `lanes.Lanes`."""
 
     def delivered(self, lane: Lane) -> None:
         """The head was delivered, and that is committed."""
 
-    def needs_task(self, lane: Lane) -> None:
-        """The head needs more than another attempt; its progress says what."""
-
     def broke(self, lane: Lane, error: Exception) -> None:
         """The attempt raised anything but a `CallError`: a defect."""
-
-    def left(self, lane: Lane) -> None:
-        """The conversation is leaving this process; the next one delivers the head."""
-
-    def hold(self, lane: Lane, hook: HookBody) -> None:
-        """Keep the hook of the head in memory."""
 
     def spare(self, lane: Lane) -> None:
         """The head has to wait: drop its hook if memory is short of room for hooks."""
@@ -85,6 +74,7 @@ class ShortWay:
             on_closed=self._unsettled,
             may_wait=lambda lane: lane.result_may_wait,
         )
+        self._hooks = ReadAhead(delivery, lanes, then=self._advance)
         self._numbers = itertools.count()
 
     def start(self, lane: Lane) -> None:
@@ -146,7 +136,7 @@ class ShortWay:
         if lane.is_in_doubt:
             self._look_for(remote, lane)
             return
-        reads = self._lacks_hook(lane) or remote.reading is not None or bool(remote.unread)
+        reads = self._hooks.lacks(lane) or remote.reading is not None or bool(remote.unread)
         if not reads and not remote.ready and self._may_call(remote):
             self._begin(remote, lane)
         elif tried_once(lane.head.effect):
@@ -275,7 +265,7 @@ class ShortWay:
                 ready.appendleft(lane)
                 self._probe(remote)
                 break
-        self._read_ahead(remote)
+        self._hooks.read(remote)
 
     def _go(self, remote: Remote, lane: Lane) -> bool:
         """Begin an attempt or give the head up; False if it has to wait."""
@@ -350,58 +340,9 @@ class ShortWay:
                 if one.lane.is_in_doubt:
                     self._look_for(remote, one.lane)
                 else:
-                    (remote.unread if self._lacks_hook(one.lane) else remote.ready).append(one.lane)
+                    (remote.unread if self._hooks.lacks(one.lane) else remote.ready).append(one.lane)
             except Exception as error:  # noqa: BLE001 - a defect affects only its lane
                 self._lanes.broke(one.lane, error)
-
-    # --- hooks that are not in memory -----------------------------------------------------------------------------
-
-    def _read_ahead(self, remote: Remote) -> None:
-        if remote.reading is None and self._wants_hooks(remote):
-            remote.reading = self._loop.create_task(self._read(remote))
-
-    async def _read(self, remote: Remote) -> None:
-        try:
-            while self._wants_hooks(remote):
-                unread = remote.unread
-                lanes = [unread.popleft() for _ in range(min(READ_AT_ONCE, len(unread)))]
-                without = [lane.head for lane in lanes if self._lacks_hook(lane)]
-                hooks: Mapping[int, HookBody | None] = {}
-                try:
-                    if without:
-                        hooks = await self._delivery.payloads.own_of(without, READ_BYTES)
-                except LedgerClosed:
-                    for lane in lanes:
-                        if not lane.gone:
-                            self._lanes.left(lane)
-                    continue
-                except Exception as error:  # noqa: BLE001 - a defect: each lane reads its hook by itself
-                    _log.error("hooks_not_read", effects=len(without), error=where(error))
-                    hooks = dict.fromkeys([item.id for item in without])
-                lanes = [lane for lane in lanes if not lane.gone]
-                for number, lane in enumerate(lanes):
-                    if self._lacks_hook(lane) and lane.head.id not in hooks:
-                        remote.unread.extendleft(reversed(lanes[number:]))
-                        break
-                    if (hook := hooks.get(lane.head.id)) is not None:
-                        self._lanes.hold(lane, hook)
-                    if self._lacks_hook(lane):
-                        self._lanes.needs_task(lane)
-                    else:
-                        remote.ready.append(lane)
-                self._advance(remote)
-        finally:
-            remote.reading = None
-
-    def _wants_hooks(self, remote: Remote) -> bool:
-        if not remote.unread or len(remote.ready) >= READ_AT_ONCE:
-            return False
-        return (
-            sum(len(lane.head.hook.body) for lane in remote.ready if lane.head.hook is not None) < READ_BYTES
-        )
-
-    def _lacks_hook(self, lane: Lane) -> bool:
-        return lane.head.hook is None and self._delivery.reads_hook(lane.head)
 
 
 def _nothing() -> None:
