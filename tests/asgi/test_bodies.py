@@ -11,13 +11,13 @@ from structlog.testing import capture_logs
 
 from botkit.asgi.bodies import PendingBodies
 from botkit.hooks.bodies import BODY_SECONDS, LOOK_SECONDS
+from tests.loop_clock import set_forward
 
 
 async def test_an_error_in_one_body_keeps_no_other_from_its_time_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    loop = asyncio.get_running_loop()
-    bodies = PendingBodies(loop)
+    bodies = PendingBodies(asyncio.get_running_loop())
     expired: list[str] = []
 
     def fails() -> None:
@@ -25,8 +25,7 @@ async def test_an_error_in_one_body_keeps_no_other_from_its_time_limit(
 
     bodies.add(fails)
     bodies.add(lambda: expired.append("second"))
-    later = loop.time() + BODY_SECONDS
-    monkeypatch.setattr(loop, "time", lambda: later)
+    set_forward(monkeypatch, BODY_SECONDS)
     with capture_logs() as lines:
         bodies._look()
     assert expired == ["second"]

@@ -25,6 +25,7 @@ from botkit.testing.waiting import async_until, until
 from tests.asgi.test_middleware import BODY, PATH, hook
 from tests.door.stage import HANDLER_THREADS, Answer, Asgi, in_pieces
 from tests.hooks.hook_payloads import BOT_ID, NOW, as_body, user_message
+from tests.loop_clock import set_forward
 
 
 class Busy:
@@ -92,13 +93,6 @@ class Busy:
     async def begins(self, times: int = 1) -> None:
         for _ in range(times):
             assert await asyncio.to_thread(self.begun.acquire, True, 30)
-
-    @staticmethod
-    def is_later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-        """Set the clock of this event loop forward, so that time limits end when a test says so."""
-        loop = asyncio.get_running_loop()
-        now = loop.time
-        monkeypatch.setattr(loop, "time", lambda: now() + seconds)
 
     async def is_as_before(self) -> None:
         """Nothing is kept of any hook, and as many handlers run as may."""
@@ -212,9 +206,9 @@ async def test_hooks_go_on_without_handlers_that_exceed_their_time_limit(
     posted = [busy.post(0, "u-1"), busy.post(1, "u-1"), busy.post(2, "u-2")]
     with capture_logs() as lines:
         await busy.begins(2)
-        busy.is_later(monkeypatch, 5)
+        set_forward(monkeypatch, 5)
         await busy.begins()
-        busy.is_later(monkeypatch, 5)
+        set_forward(monkeypatch, 5)
         assert [(await task).status for task in posted] == [200] * 3
     assert sorted(_number(input) for input in busy.stage.inputs) == [0, 1, 2]
     assert [line["outcome"] for line in lines] == ["timeout"] * 3
@@ -233,7 +227,7 @@ async def test_each_hook_has_the_time_limit_of_its_own_handlers(monkeypatch: pyt
     await busy.begins()
     second = busy.post(2, "u-2", "on_bot_message")
     await busy.begins()
-    busy.is_later(monkeypatch, 5)
+    set_forward(monkeypatch, 5)
     assert (await second).status == 200
     assert not first.done()
     busy.go_on.set()
@@ -245,10 +239,10 @@ async def test_a_later_time_limit_is_kept_after_an_earlier_one(monkeypatch: pyte
     busy = Busy(seconds=10, short=5)
     later, earlier = busy.post(1, "u-1"), busy.post(2, "u-2", "on_bot_message")
     await busy.begins(2)
-    busy.is_later(monkeypatch, 5)
+    set_forward(monkeypatch, 5)
     assert (await earlier).status == 200
     assert not later.done()
-    busy.is_later(monkeypatch, 5)
+    set_forward(monkeypatch, 5)
     assert (await later).status == 200
     assert busy.outcomes == ["timeout", "timeout"]
     busy.go_on.set()
@@ -278,7 +272,7 @@ async def test_a_defect_when_handlers_are_given_up_concerns_their_hook_only(
     busy.defect_of = "timeout"
     posted = [busy.post(1, "u-1"), busy.post(2, "u-2")]
     await busy.begins(2)
-    busy.is_later(monkeypatch, 5)
+    set_forward(monkeypatch, 5)
     assert [(await task).status for task in posted] == [500, 500]
     busy.defect_of = None
     busy.go_on.set()

@@ -21,6 +21,7 @@ from botkit.hooks.bodies import BODY_SECONDS, HURRIED_SECONDS, MAX_BYTES
 from botkit.testing.clock import settle
 from tests.door.stage import Answer, Asgi, http_scope, in_pieces
 from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
+from tests.loop_clock import set_forward
 from tests.memory import memory
 
 BODY = as_body(user_message())
@@ -130,11 +131,9 @@ async def answers_after(
     seconds: float, stage: Asgi, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> list[Answer]:
     """The answers of so many hooks whose bodies have not come after so many seconds; the others are cancelled."""
-    loop = asyncio.get_running_loop()
     waiting = [asyncio.create_task(stage.respond(hook(len(BODY)), never)) for _ in range(count)]
     await asyncio.sleep(0)
-    later = loop.time() + seconds
-    monkeypatch.setattr(loop, "time", lambda: later)
+    set_forward(monkeypatch, seconds)
     stage.middleware.door().bodies._look()
     monkeypatch.undo()
     done, pending = await asyncio.wait(waiting, timeout=0 if seconds < HURRIED_SECONDS else 0.2)

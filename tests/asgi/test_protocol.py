@@ -23,6 +23,7 @@ from botkit.ledger.interface import Committed, Input
 from botkit.testing.clock import settle
 from tests.door.stage import Connection, Protocol, answers
 from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
+from tests.loop_clock import set_forward
 from tests.memory import memory
 
 BODY = as_body(user_message())
@@ -610,10 +611,8 @@ async def test_a_chunked_body_over_the_limit_is_refused(stage: Protocol) -> None
 
 async def test_a_body_that_does_not_come_gets_408(stage: Protocol, monkeypatch: pytest.MonkeyPatch) -> None:
     connection = stage.connect()
-    loop = asyncio.get_running_loop()
     connection.feed(request(BODY[:10], size=len(BODY)))
-    later = loop.time() + BODY_SECONDS
-    monkeypatch.setattr(loop, "time", lambda: later)
+    set_forward(monkeypatch, BODY_SECONDS)
     ((status, headers, _),) = answers(await connection.answered())
     assert (status, headers["connection"]) == (408, "close")
     assert stage.counted.hooks == [("on_user_message", 408)]
@@ -656,12 +655,11 @@ async def test_the_number_of_pending_bodies_is_limited_and_a_complete_one_is_not
 async def test_bodies_that_do_not_come_make_room_for_others(
     stage: Protocol, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server, loop = stage.server(), asyncio.get_running_loop()
+    server = stage.server()
     pending = [server.connect() for _ in range(MAX_PENDING)]
     for connection in pending:
         connection.feed(request(BODY[:10], size=len(BODY)))
-    later = loop.time() + CROWDED_SECONDS
-    monkeypatch.setattr(loop, "time", lambda: later)
+    set_forward(monkeypatch, CROWDED_SECONDS)
     one_more = server.connect()
     one_more.feed(request(BODY[:10], size=len(BODY)))
     ((status, headers, _),) = answers(await pending[0].answered())

@@ -144,7 +144,7 @@ class Lanes:
         self._move_up(lane)
 
     def needs_task(self, lane: Lane) -> None:
-        """See `short_way.LanesOf`."""
+        """See `read_ahead.LanesOf`."""
         self._start_task(lane)
 
     def broke(self, lane: Lane, error: BaseException) -> None:
@@ -159,11 +159,11 @@ class Lanes:
             self._start_task(lane)
 
     def left(self, lane: Lane) -> None:
-        """See `short_way.LanesOf`."""
+        """See `read_ahead.LanesOf`."""
         self._remove(lane)
 
     def hold(self, lane: Lane, hook: HookBody) -> None:
-        """See `short_way.LanesOf`."""
+        """See `read_ahead.LanesOf`."""
         lane.head = replace(lane.head, hook=hook)
         self._held += len(hook.body)
 
