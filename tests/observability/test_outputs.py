@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -26,9 +27,18 @@ from tests.pipes import Pipe
 
 @pytest.fixture
 def pipe() -> Iterator[Pipe]:
-    pipe = Pipe()
-    yield pipe
+    """Its outputs say nothing any more when the test is over: the next one may look at the log."""
+    pipe, made, begin = Pipe(), list[Output](), Output.__init__
+
+    def noted(output: Output, *args: Any, **options: Any) -> None:
+        begin(output, *args, **options)
+        made.append(output)
+
+    with patch.object(Output, "__init__", noted):
+        yield pipe
     pipe.close()
+    for output in made:
+        output.drain(30)
 
 
 @pytest.fixture

@@ -147,6 +147,7 @@ def test_hooks_are_decided_in_the_order_of_their_acknowledgements_whichever_proc
     for number, text in enumerate(wanted):
         commit(kits[number * 7 % 3], said(text, text))
     commit(kits[0], said("last", "last"))
+    until(lambda: "last" in house.texts)  # The relay is told after the sender.
     assert house.texts == [*wanted, "last"]
 
 
@@ -197,6 +198,7 @@ def test_what_followers_have_left_is_decided_at_the_next_start_also_of_a_kit_tha
     alone = house.kit(share=False)
     alone.start()
     assert commit(alone, said("2", "2")).duplicate
+    until(lambda: len(house.texts) == 3)
     assert house.texts == ["0", "1", "2"]
 
 
@@ -441,7 +443,8 @@ def test_an_input_that_cannot_be_stored_is_set_aside_alone(house: House) -> None
     for input in (said("one", "1"), bad, said("two", "3")):
         commit(follower, input)
     until(lambda: house.texts == ["one", "two"])
-    assert house.query("SELECT count(*) FROM failed_inputs") == [(1,)]
+    # The others do not wait until it is set aside.
+    until(lambda: house.query("SELECT count(*) FROM failed_inputs") == [(1,)])
     assert commit(leader, said("two", "3")).duplicate
 
 
