@@ -27,6 +27,15 @@ from botkit.asgi.connections import (
 from botkit.asgi.hook_cycle import HookCycle, path_of
 
 
+class _Trailers(list[tuple[bytes, bytes]]):
+    """In the place of the headers once these are complete: trailers are ignored."""
+
+    def append(self, _: tuple[bytes, bytes], /) -> None: ...
+
+
+_TRAILERS = _Trailers()
+
+
 class HookProtocol(HttpToolsProtocol):
     """One connection. A subclass for each server has its `shared`."""
 
@@ -128,10 +137,6 @@ class HookProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self._deadline = self.shared.now + HEADER_SECONDS
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._is_head:  # Trailers are ignored.
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # See `_parse`.
@@ -146,6 +151,7 @@ class HookProtocol(HttpToolsProtocol):
             cycle = HookCycle(self, path)
             self.cycle = cycle  # type: ignore[assignment]
             cycle.begin()
+        self.headers = _TRAILERS
 
     def on_body(self, body: bytes) -> None:
         self._extra_bytes = 0

@@ -248,14 +248,12 @@ def check_urls(
         HookNotJson: the payload cannot be read.
     """
     try:
-        for url in payload.call_urls:
-            if url:
-                hosts.check(url, what="accept a hook")
+        hosts.check_each(payload.call_urls, what="accept a hook")
         if base := _base_of(payload):
             hosts.check_base(base, what="accept a hook")
         if not payload.request_id:  # It is cut from a URL, so its length has no limit of its own.
-            for url in _parsed(body, bot_id, component_id).derived_urls():
-                hosts.check(url, what="accept a hook")
+            derived = _parsed(body, bot_id, component_id).derived_urls()
+            hosts.check_each(derived, what="accept a hook")
     except HostNotAllowed as error:
         see = "" if error.fix else "; see kore.callback_hosts"
         raise HookInvalid(

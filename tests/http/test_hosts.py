@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -107,6 +109,31 @@ URLS = st.builds(
 def test_what_was_checked_before_changes_no_answer(urls: list[str]) -> None:
     hosts = AllowedHosts(["bots.kore.ai"])
     assert [hosts.allows(url) for url in urls] == [AllowedHosts(["bots.kore.ai"]).allows(url) for url in urls]
+
+
+LIKE_ONE_ANOTHER = [
+    f"{folder}/{name}"
+    for folder in (
+        "https://bots.kore.ai/a",
+        "https://bots.kore.ai/longer",
+        "https://bots.kore.ai/new",
+        "https://evil.example/a",
+    )
+    for name in ("1", "2", "a b", "\u0663", "x" * 3_976, "")
+]
+
+
+def test_urls_that_are_checked_together_get_the_answer_of_each() -> None:
+    for urls in itertools.product([None, *LIKE_ONE_ANOTHER], repeat=2):
+        hosts = AllowedHosts(["bots.kore.ai"])
+        for folder in ("a", "longer"):
+            hosts.check(f"https://bots.kore.ai/{folder}/known", what="call")
+        try:
+            hosts.check_each(urls, what="call")
+            allowed = True
+        except HostNotAllowed:
+            allowed = False
+        assert allowed == all(AllowedHosts(["bots.kore.ai"]).allows(url) for url in urls if url), urls
 
 
 def test_after_a_good_call_the_folder_does_not_let_another_url_through() -> None:

@@ -133,7 +133,7 @@ class Committing:
         return rows
 
     def _commit(self, queued: Sequence[Queued], rows: Rows) -> None:
-        wanted = in_order([*rows.inputs, *(one for one in queued if one[1].begins())])
+        wanted = in_order([*rows.inputs, *[one for one in queued if one[1].begins()]])
         if not wanted and not rows.last:
             return
         try:

@@ -72,6 +72,8 @@ class CircuitBreaker:
 
     def reached(self, *, works: bool = True) -> None:
         """The remote responded. `works`: it did what it should, so what waits after a failure need not wait any longer."""
+        if not self._failures:  # The hot path.
+            return
         if self.is_open:
             for turn in self._line:
                 _set(turn, False)
