@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -20,6 +21,7 @@ from botkit.ledger.interface import Committed, HookBody, Input
 from botkit.ledger.postgresql import owner, reading
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.ledger import PostgresLedger
+from botkit.ledger.postgresql.owner import Owner
 from botkit.ledger.postgresql.queries import SQL
 from botkit.ledger.postgresql.reading import Gained
 from botkit.ledger.postgresql.shards import SHARDS, shard_of
@@ -139,6 +141,30 @@ def test_an_input_that_is_too_long_for_an_index_fails_alone(postgresql: Server) 
     assert {line["event"] for line in lines if line["log_level"] != "info"} == {"commit_not_writable"}
     with psycopg.connect(postgresql.url) as connection:
         assert connection.execute("SELECT count(*) FROM inputs WHERE failed").fetchone() == (1,)
+
+
+def test_what_comes_in_the_moment_before_the_close_is_committed(
+    postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The owner has just found nothing more to do."""
+    outcomes: list[Committed | Exception] = []
+    take, threads = Owner._take, list[threading.Thread]()
+    with owner_of_all(postgresql.empty()) as ledger:
+
+        def last_moment(one: Owner, connection: Connection) -> int:
+            taken = take(one, connection)
+            if not threads:
+                ledger.submit_then(Input(ADA, None, completes=(1,)), outcomes.append)
+                threads.append(threading.Thread(target=ledger.close))
+                threads[0].start()
+                until(lambda: one._waiting.closed, "for the close")
+            return taken
+
+        monkeypatch.setattr(Owner, "_take", last_moment)
+        ledger._owner.look()
+        until(lambda: outcomes, "for the outcome")
+        threads[0].join(30)
+    assert [type(one) for one in outcomes] == [Committed]
 
 
 def test_a_row_that_cannot_be_read_does_not_stop_the_others(postgresql: Server) -> None:

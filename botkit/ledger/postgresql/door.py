@@ -102,7 +102,7 @@ class Door:
 
     def _run(self) -> None:
         try:
-            while not self._closed or (self.working and len(self._waiting)):
+            while not self._waiting.closed or (self.working and len(self._waiting)):
                 queued = self._waiting.take(MAX_IN_BATCH, self._patience())
                 if queued:
                     self._take([one for one in queued if one[1].begins()])

@@ -250,7 +250,8 @@ class Owner:
                     self._taking.has_to_look = True
                     next_look = now + LOOK_SECONDS
                 self._wait(connection, min(next_turn, next_look))
-                if not self._take(connection) and self._closed:
+                nothing_more_comes = self._waiting.closed
+                if not self._take(connection) and nothing_more_comes:
                     self._leave(connection, set(self._own.shards), told=False)
                     return
 

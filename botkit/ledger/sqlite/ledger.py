@@ -296,7 +296,9 @@ class SqliteLedger(Submits):
 
     def _work(self) -> None:
         commits = self._committing()
-        while len(self._waiting) or not self._waiting.closed:
+        while not self._waiting.closed or len(
+            self._waiting
+        ):  # In this order: something may come before it is closed.
             queued: list[Queued] = []
             tasks: list[_Task] = []
             for one in self._waiting.take(MAX_IN_BATCH, self._patience(commits)):
