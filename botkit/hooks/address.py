@@ -248,12 +248,13 @@ def check_urls(
         HookNotJson: the payload cannot be read.
     """
     try:
-        hosts.check_each(payload.call_urls, what="accept a hook")
+        request_id = payload.request_id
+        hosts.check_each(payload.call_urls, end=str(request_id or ""), what="accept a hook")
         if base := _base_of(payload):
             hosts.check_base(base, what="accept a hook")
-        if not payload.request_id:  # It is cut from a URL, so its length has no limit of its own.
-            derived = _parsed(body, bot_id, component_id).derived_urls()
-            hosts.check_each(derived, what="accept a hook")
+        if not request_id:  # It is cut from a URL, so its length has no limit of its own.
+            for url in _parsed(body, bot_id, component_id).derived_urls():
+                hosts.check(url, what="accept a hook")
     except HostNotAllowed as error:
         see = "" if error.fix else "; see kore.callback_hosts"
         raise HookInvalid(

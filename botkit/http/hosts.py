@@ -9,7 +9,7 @@ so that no call of an accepted hook is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -72,20 +72,19 @@ class AllowedHosts:
         origin = url[: url.find("/", _SHORTEST_ORIGIN)]
         if origin not in self._known or len(url) > _MAX_URL or not _AFTER_ORIGIN.fullmatch(url, len(origin)):
             origin = self._check_all(url, what)
-        if len(folder) >= len(origin):
+        if len(origin) <= len(folder) <= _MAX_URL - _MAX_EXTENSION:
             _remember(self._folders, folder)
 
-    def check_each(self, urls: Iterable[str | None], *, what: str) -> None:
-        """`check` for each URL of a hook that is given."""
-        folders, checked = self._folders, None
+    def check_each(self, urls: Sequence[str | None], *, end: str, what: str) -> None:
+        """`check` for each URL that is given. `end`: the last segment of nearly all of them, a requestId."""
+        if end.isalnum() and end.isascii() and len(end) < _MAX_EXTENSION:
+            # The hot path, as in `check`: all at once.
+            name = f"/{end}"
+            if {url.removesuffix(name) for url in urls if url} <= self._folders:
+                return
         for url in urls:
-            if not url:
-                continue
-            folder, _, name = url.rpartition("/")
-            # The hot path, as in `check`: nearly always all of them end with the same requestId. It is checked once.
-            if folder not in folders or name != checked or len(url) > _MAX_URL:
+            if url:
                 self.check(url, what=what)
-                checked = name
 
     def check_base(self, base: str, *, what: str) -> None:
         """Return if each URL may be called that extends `base` by a path. There are few bases, so they are remembered.
