@@ -91,20 +91,17 @@ class HookCycle:
         """The headers are there: check the caller."""
         protocol, parser = self._protocol, self._protocol.parser
         self.keep_alive = parser.should_keep_alive()
-        token = apikey = length = None
-        for name, value in protocol.headers:
-            if name == b"token":
-                token = value.decode("latin-1")
-            elif name == b"content-length":
-                length = value
-            elif name == b"apikey":
-                apikey = value.decode("latin-1")
+        headers = dict(protocol.headers)
+        token, apikey, length = headers.get(b"token"), headers.get(b"apikey"), headers.get(b"content-length")
         if length is None and self.keep_alive and parser.get_http_version() == "1.0":
             # Its body may be chunked, which others may read differently (RFC 9112, 6.1).
             self.keep_alive = False
         try:
             self._admitted = protocol.shared.door.endpoint.admit(
-                self._path, method=self._method, token=token, apikey=apikey
+                self._path,
+                method=self._method,
+                token=None if token is None else token.decode("latin-1"),
+                apikey=None if apikey is None else apikey.decode("latin-1"),
             )
             if protocol.is_stranger:
                 protocol.hook_admitted()

@@ -91,8 +91,8 @@ def _event_session_ids(event: PlatformEvent) -> tuple[str, ...]:
 
 def _distinct(*values: str | int | None) -> tuple[str, ...]:
     found: list[str] = []
-    for value in values:
-        if value is None or value == "" or value in found:
+    for value in dict.fromkeys(values):  # In most payloads they are all the same.
+        if value is None or value == "":
             continue
         name = value if isinstance(value, str) else str(value)
         if name not in found and len(name) <= MAX_NAME:

@@ -180,9 +180,10 @@ class SqliteLedger(Submits):
     def _submit(
         self, input: Input, receipt: Receipt[Committed], loop: asyncio.AbstractEventLoop | None
     ) -> LedgerError | None:
-        if self._thread is None:
+        commits = self._commits
+        if commits is None:
             return _not_started()
-        if input.hook is not None and self.depth >= MAX_UNDELIVERED and not self._waiting.closed:
+        if input.hook is not None and commits.depth >= MAX_UNDELIVERED and not self._waiting.closed:
             return LedgerError("the outbox is full; the log names the target")
         return self._waiting.admit((input, receipt), loop, at_most=MAX_QUEUED, may_wait=input.may_wait)
 
