@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
 import requests
 
 from botkit.config.load import load
@@ -33,6 +34,8 @@ PROGRAMS: dict[Program, list[str]] = {
     "wsgi": ["-m", "tests.faults.wsgi_service"],
 }
 """`botkit serve`, which is ASGI, and an application behind a WSGI server."""
+EACH_PROGRAM = ["serve", pytest.param("wsgi", marks=pytest.mark.slow)]
+"""The parameters of a fixture: `make test` takes the one, `make test-slow` the other."""
 ROOT = Path(__file__).parent.parent.parent
 
 

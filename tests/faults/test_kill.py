@@ -15,7 +15,7 @@ import pytest
 from botkit.errors import LedgerBusy
 from botkit.ledger.sqlite.lock import StoreLock
 from botkit.testing.waiting import until
-from tests.faults.services import PATIENT, PROGRAMS, Process, children_of, configuration
+from tests.faults.services import EACH_PROGRAM, PATIENT, Process, children_of, configuration
 from tests.faults.stage import CLOSED, END_WORD, OMAR, Stage, Talk
 
 PLACES = (
@@ -38,7 +38,7 @@ class Survivors:
         return self.talks[place]
 
 
-@pytest.fixture(scope="module", params=PROGRAMS)
+@pytest.fixture(scope="module", params=EACH_PROGRAM)
 def survivors(
     request: pytest.FixtureRequest, shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Survivors]:

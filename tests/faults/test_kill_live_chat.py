@@ -18,7 +18,7 @@ from tests.faults.live_chat import (
     live_chat_forgets,
     live_chat_recovers,
 )
-from tests.faults.services import PATIENT, PROGRAMS, Process, configuration
+from tests.faults.services import EACH_PROGRAM, PATIENT, Process, configuration
 from tests.faults.stage import CLOSED, END_WORD, JANE, OMAR, UNREACHABLE, Stage
 
 LATE = ("late and active", "late and waiting", "late and ending")
@@ -32,7 +32,7 @@ Talks = Mapping[str, LiveChatTalk]
 pytestmark = pytest.mark.timeout(360)  # The fixture starts the service three times.
 
 
-@pytest.fixture(scope="module", params=PROGRAMS)
+@pytest.fixture(scope="module", params=EACH_PROGRAM)
 def talks(
     request: pytest.FixtureRequest, shared_stage: Stage, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Talks]:

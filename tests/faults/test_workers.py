@@ -146,7 +146,11 @@ class House(Stage):
         return request_id
 
 
-@pytest.fixture(scope="module", params=[gunicorn, granian], ids=["gunicorn", "granian"])
+@pytest.fixture(
+    scope="module",
+    params=[gunicorn, pytest.param(granian, marks=pytest.mark.slow)],
+    ids=["gunicorn", "granian"],
+)
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("workers")
     clouds = Clouds(write_bot(folder / "bot"))

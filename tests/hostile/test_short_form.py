@@ -17,7 +17,7 @@ FEW = 24
 ONCE = Amounts(kills=1, restarts=1, times=1, seconds=2.0, outage_seconds=2.0)
 
 
-@pytest.mark.parametrize("fault", ["kill -9", "power failure"])
+@pytest.mark.parametrize("fault", ["kill -9", pytest.param("power failure", marks=pytest.mark.slow)])
 async def test_nothing_is_lost_or_out_of_order(tmp_path: Path, fault: str) -> None:
     async with open_house(
         "SQLite", tmp_path, conversations=FEW, per_second=20.0, chance=random.Random(1)
