@@ -52,7 +52,7 @@ def crash(door: CrashDoor, store: Path, points: list[str], *fatal: int) -> None:
         lives.life.end()
 
 
-@pytest.mark.parametrize("rest", range(4))
+@pytest.mark.parametrize("rest", [0, *(pytest.param(rest, marks=pytest.mark.slow) for rest in (1, 2, 3))])
 def test_a_crash_at_any_point_loses_nothing_and_keeps_the_order(
     door: CrashDoor, points: list[str], tmp_path: Path, rest: int
 ) -> None:

@@ -29,5 +29,6 @@ async def test_nothing_is_lost_or_out_of_order(tmp_path: Path, fault: str) -> No
     assert row.messages >= FEW * 2 // 3  # everybody with an agent has written after it
 
 
+@pytest.mark.slow
 async def test_a_commit_after_its_acknowledgement_is_found() -> None:
     assert await found(DEFECTS[0], seed=1, conversations=FEW)

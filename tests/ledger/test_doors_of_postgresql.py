@@ -168,7 +168,7 @@ def test_a_door_that_is_closing_does_not_try_again(away: _Away) -> None:
     one = _door("")
     outcomes: list[Outcome] = []
     one.submit(_says("a"), Receipt(outcomes.append), None)
-    one._closed = True
+    one._waiting.close()
     one._run()
     assert away.attempts == 1
     assert [type(outcome) for outcome in outcomes] == [LedgerUnusable]

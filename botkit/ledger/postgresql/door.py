@@ -77,7 +77,6 @@ class Door:
         self._taken = taken
         self._answers = answers
         self._waiting: Waiting[tuple[Input, Receipt[Committed]]] = Waiting(check="PostgreSQL")
-        self._closed = False
         self.working = True
         """Whether the last commit succeeded."""
         self._writer: Connection | None = None
@@ -96,7 +95,6 @@ class Door:
 
     def close(self) -> None:
         """Commit what is queued, then stop."""
-        self._closed = True
         self._waiting.close()
         self._thread.join()
 
@@ -106,7 +104,7 @@ class Door:
                 queued = self._waiting.take(MAX_IN_BATCH, self._patience())
                 if queued:
                     self._take([one for one in queued if one[1].begins()])
-                elif not self.working and not self._closed:
+                elif not self.working and not self._waiting.closed:
                     self._probe()
         finally:
             self._waiting.close()
@@ -115,7 +113,7 @@ class Door:
 
     def _patience(self) -> float:
         """How long the thread waits for something to do (-1: no limit). While nothing can be committed, it looks for itself."""
-        if self._closed:
+        if self._waiting.closed:
             return 0.0
         return -1 if self.working else _PROBE_SECONDS
 
@@ -175,7 +173,7 @@ class Door:
                 cause = type(failure.__cause__ or failure).__name__
                 _log.error("commit_failed", inputs=len(given), reason=str(failure), error=cause)
             self.working = False
-            if time.monotonic() > deadline or self._closed or isinstance(failure, FsyncIsOff):
+            if time.monotonic() > deadline or self._waiting.closed or isinstance(failure, FsyncIsOff):
                 for one in given:
                     one.receipt.settle(failure)
                 return
