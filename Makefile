@@ -11,10 +11,12 @@ PIP     := -m pip --quiet --disable-pip-version-check install
 # Tests wait for sockets and processes: three runners for each processor, and at most six more than there are, keep these busy.
 RUNNERS  = $$($(PYTHON) -c 'import os; n = os.cpu_count() or 1; print(min(3 * n, n + 6))')
 PARALLEL = -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
+# The folders whose tests call threads of the product directly.
+RACES    = $(addprefix tests/,ledger service relay handlers asgi wsgi flask door http observability operate client testing)
 # Dozens of processes are started: none of them may have to compile everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-slow test-lowest cluster faults soak search fuzz bench bench-smoke check audit sbom docs tables format lock clean
+.PHONY: help demo test test-slow test-lowest cluster faults soak races search fuzz bench bench-smoke check audit sbom docs tables format lock clean
 help:              ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
@@ -59,6 +61,9 @@ faults: $(DEVELOP) ## everything fails while hundreds chat, on SQLite and on Pos
 
 soak: $(DEVELOP) ## an hour of 500 conversations: memory and open files; ARGUMENTS="--minutes 10 --store PostgreSQL …"
 	@$(BIN)/python -m tests.hostile.soak $(ARGUMENTS)
+
+races: $(DEVELOP)  ## tests that wait too little for other threads, which pause at places that SEED=7 chooses
+	@SEED=$(SEED) $(BIN)/python -m pytest -p tests.pauses $(PARALLEL) --timeout 900 -m "not cluster and not slow" $(RACES)
 
 search: $(DEVELOP) ## thousands of new examples for each property test
 	@$(BIN)/python -m pytest -n $(RUNNERS) --timeout 900 --hypothesis-profile=search $$(grep -rl '@given\|RuleBasedStateMachine' tests --include='test_*.py')
