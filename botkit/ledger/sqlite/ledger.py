@@ -297,9 +297,8 @@ class SqliteLedger(Submits):
 
     def _work(self) -> None:
         commits = self._committing()
-        while not self._waiting.closed or len(
-            self._waiting
-        ):  # In this order: something may come before it is closed.
+        # It asks in this order, as something may come in the moment before the close.
+        while not self._waiting.closed or len(self._waiting):
             queued: list[Queued] = []
             tasks: list[_Task] = []
             for one in self._waiting.take(MAX_IN_BATCH, self._patience(commits)):
