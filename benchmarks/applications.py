@@ -51,7 +51,7 @@ def counted() -> Application:
     """Counts what the service does (see `counters`), and answers ``GET /counts`` with it."""
     sys.modules["uvloop"] = None  # type: ignore[assignment]  # nothing can be counted inside it
     counts = counters.install()
-    return _answering(lambda method: dict(counts))
+    return _answering(lambda method: {**counts, "garbage": counters.garbage()})
 
 
 def profiled() -> Application:

@@ -194,8 +194,7 @@ class _Committing:
         """Refuse the hook. A commit in progress may still succeed; then the platform's next attempt is a duplicate."""
         for drop in self._drops:
             drop()
-        self.is_over = True
-        self._door.finished(self, too_slow())
+        self._end(too_slow())
 
     def _committed(self, outcome: Committed | Exception) -> None:
         """In the ledger's thread, which commits the inputs in order."""
@@ -206,11 +205,16 @@ class _Committing:
     def _finish(self) -> None:
         if self.is_over:
             return
-        self.is_over = True
         failure = None
         for outcome in self._outcomes:
             if isinstance(outcome, Exception):
                 failure = failure or outcome
             elif outcome.duplicate:
                 self._door.endpoint.metrics.duplicate()
+        self._end(failure)
+
+    def _end(self, failure: Exception | None) -> None:
+        self.is_over = True
+        # What drops an input refers back to this object: without a cycle, the hook's memory is free for the next one at once.
+        self._drops.clear()
         self._door.finished(self, failure)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 
 import pytest
 from structlog.testing import capture_logs
@@ -20,6 +21,7 @@ from botkit.asgi.interface import Receive, Scope, Send, respond
 from botkit.handoff.conversation import Conversation
 from botkit.hooks.bodies import BODY_SECONDS, CROWDED_SECONDS, MAX_BYTES
 from botkit.ledger.interface import Committed, Input
+from botkit.ledger.receipts import Receipt
 from botkit.testing.clock import settle
 from tests.door.stage import Connection, Protocol, answers
 from tests.hooks.hook_payloads import BOT_ID, as_body, token, user_message
@@ -82,6 +84,39 @@ async def test_a_hook_makes_no_task(stage: Protocol) -> None:
     assert asyncio.all_tasks() == before
     await connection.answered()
     assert asyncio.all_tasks() == before
+
+
+@pytest.fixture
+def garbage() -> Iterator[Callable[[], list[str]]]:
+    """The types of our new objects that only a collection could free."""
+    gc.freeze()  # What is here already may be garbage of another test.
+    gc.set_debug(gc.DEBUG_SAVEALL)
+
+    def collected() -> list[str]:
+        gc.collect()
+        return [type(one).__qualname__ for one in gc.garbage if type(one).__module__.startswith("botkit.")]
+
+    yield collected
+    gc.set_debug(0)
+    gc.garbage.clear()
+
+
+async def test_the_memory_of_a_hook_is_free_as_soon_as_it_is_answered(
+    stage: Protocol, garbage: Callable[[], list[str]]
+) -> None:
+    """With all of a hook in it, a cycle would keep megabytes until the next collection."""
+
+    def commit(input: Input, then: Callable[[Committed | Exception], None]) -> Callable[[], None]:
+        receipt: Receipt[Committed] = Receipt(then)
+        committed = Committed(Conversation(input.conversation_id), (), ())
+        asyncio.get_running_loop().call_soon(receipt.settle, committed)
+        return receipt.drop
+
+    stage.service.submit_then = commit  # type: ignore[method-assign]
+    connection = stage.connect()
+    connection.feed(request())
+    assert statuses(await connection.answered()) == [200]
+    assert garbage() == []
 
 
 async def test_a_request_in_single_bytes_is_one_hook(stage: Protocol) -> None:

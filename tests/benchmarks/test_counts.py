@@ -43,5 +43,5 @@ def test_the_service_counts_what_it_does(tmp_path: Path) -> None:
         urllib.request.urlopen(f"http://127.0.0.1:{port}/counts") as answer,
     ):
         counts = json.load(answer)
-    assert set(counts) == {"tasks", "turns", "inputs", "commits"}
+    assert set(counts) == {"tasks", "turns", "inputs", "commits", "garbage"}
     assert counts["turns"] > 0
