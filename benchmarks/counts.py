@@ -1,6 +1,6 @@
 """`python -m benchmarks.counts`: what a hook, one with a handler, an opened conversation and an agent's message cost in calls,
-commits, inputs of the ledger, tasks, turns of the loop, waits, connections and garbage (objects that only a collection frees). Exits
-1 if one of them costs more than its bound.
+commits, inputs of the ledger, tasks, turns of the loop, waits, connections and garbage (objects that only a collection frees).
+Exits 1 if one of them costs more than its bound.
 
 Times differ from machine to machine. Counts hardly do, so continuous integration can check them. A busy machine can only raise
 them where the load comes too slowly to share commits and turns: what is over its bound is counted again, twice at most. The
