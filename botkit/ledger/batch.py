@@ -133,7 +133,7 @@ class Batch:
         original = original_of(input.event) if input.event is not None else None
         if isinstance(original, FromPlatform):
             return self._staged.resolve(
-                input.conversation_id, input.aliases, original.sessions, in_agent_mode=_is_flagged(original)
+                input.conversation_id, input.aliases, original.sessions, in_agent_mode=is_flagged(input)
             )
         if isinstance(original, CallsRequested):
             return self._staged.resolve(input.conversation_id, input.aliases)
@@ -242,7 +242,7 @@ def original_of(event: Event) -> Event:
 
 def is_flagged(input: Input) -> bool:
     """Whether the platform says of a hook that an agent has its user."""
-    return input.event is not None and _is_flagged(original_of(input.event))
+    return input.event is not None and getattr(original_of(input.event), "agent_transfer", None) is True
 
 
 def committed_with(event: Event) -> str | None:
@@ -262,10 +262,6 @@ def ends_all(event: Event) -> bool:
     if isinstance(event, HookHandled):
         return event.proceed and isinstance(event.original, PlatformSessionClosed)
     return isinstance(event, PlatformSessionClosed)
-
-
-def _is_flagged(original: Event) -> bool:
-    return getattr(original, "agent_transfer", None) is True
 
 
 def _brings_an_address(event: Event | None) -> bool:

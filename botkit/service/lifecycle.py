@@ -99,14 +99,17 @@ class Lifecycle:
 
     def running_here(self) -> Running | None:
         """The result of `start`, if that was in this process, and its relay can still run."""
-        running, calls = self.running, self.calls
-        if running is None or running.pid != os.getpid() or (calls is not None and calls.loop.is_closed()):
+        running = self.running
+        if running is None or running.pid != os.getpid() or self._is_on_closed_loop():
             return None
         return running
 
+    def _is_on_closed_loop(self) -> bool:
+        return self.calls is not None and self.calls.loop.is_closed()
+
     def _leave_closed_loop(self) -> None:
         """Stop what has lost its loop, because the server did not end the lifespan: it would carry out nothing more."""
-        if self.calls is not None and self.calls.loop.is_closed():
+        if self._is_on_closed_loop():
             self._leave()
             self.calls = None
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.doors import DoorName
-from tests.faults.services import EACH_PROGRAM, InProcess, Process, Program, configuration
+from tests.faults.services import EACH_DOOR, EACH_PROGRAM, InProcess, Process, Program, configuration
 from tests.faults.stage import Stage, running_stage
 
 
@@ -32,7 +32,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "receive" in metafunc.fixturenames:
         return
     if "kit" in metafunc.fixturenames:
-        metafunc.parametrize("door", ["asgi", pytest.param("wsgi", marks=pytest.mark.slow)])
+        metafunc.parametrize("door", EACH_DOOR)
     if "service" in metafunc.fixturenames:
         metafunc.parametrize("program", EACH_PROGRAM)
 

@@ -34,7 +34,8 @@ PROGRAMS: dict[Program, list[str]] = {
     "wsgi": ["-m", "tests.faults.wsgi_service"],
 }
 """`botkit serve`, which is ASGI, and an application behind a WSGI server."""
-EACH_PROGRAM = ["serve", pytest.param("wsgi", marks=pytest.mark.slow)]
+_WSGI = pytest.param("wsgi", marks=pytest.mark.slow)
+EACH_DOOR, EACH_PROGRAM = ["asgi", _WSGI], ["serve", _WSGI]
 """The parameters of a fixture: `make test` takes the one, `make test-slow` the other."""
 ROOT = Path(__file__).parent.parent.parent
 

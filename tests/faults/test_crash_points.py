@@ -8,9 +8,10 @@ import pytest
 
 from tests.faults.crash_script import MOMENTS, judge, play
 from tests.faults.crash_stage import CrashDoor, Lives
+from tests.faults.services import EACH_DOOR
 
 
-@pytest.fixture(scope="module", params=[pytest.param("wsgi", marks=pytest.mark.slow), "asgi"])
+@pytest.fixture(scope="module", params=EACH_DOOR)
 def door(request: pytest.FixtureRequest) -> CrashDoor:
     """Where the platform's hooks come in: with a relay in its own thread, or on the loop that answers hooks."""
     door: CrashDoor = request.param

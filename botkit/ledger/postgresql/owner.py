@@ -100,7 +100,6 @@ class Owner:
         """Why it may own nothing, although the server can be reached."""
         self._has_tried = threading.Event()
         self._waiting: Hearing[Queued] = Hearing(check="PostgreSQL")
-        self._closed = False
         self._leaving: Set[int] = frozenset()
         """Shards that are given up just now: their inputs are left to the next owner."""
         self._lost_at: BootTime | None = None
@@ -196,7 +195,6 @@ class Owner:
 
     def close(self) -> None:
         """Commit what is queued, give up the shards, and stop."""
-        self._closed = True
         self._waiting.close()
         self._thread.join()
 
@@ -204,7 +202,7 @@ class Owner:
 
     def _run(self) -> None:
         try:
-            while not self._closed:
+            while not self._waiting.closed:
                 try:
                     self._serve()
                 except (LOST, LedgerError) as error:
@@ -216,7 +214,7 @@ class Owner:
                     _log.critical("owner_failed", error=where(error))
                 self._disconnected()
                 self._has_tried.set()
-                if not self._closed:
+                if not self._waiting.closed:
                     time.sleep(_RETRY_SECONDS)
         finally:
             self._waiting.close()
@@ -322,7 +320,7 @@ class Owner:
     def _lose(self, shards: Set[int]) -> None:
         """Forget shards that another process may have already."""
         self._held.forget(shards)
-        if shards and self._moves is not None and not self._closed:
+        if shards and self._moves is not None and not self._waiting.closed:
             stopped = self._moves.lose(lambda one: shard_of(one) in shards, orderly=False)
             with suppress(TimeoutError):
                 stopped.result(LEAVE_SECONDS)
@@ -333,11 +331,11 @@ class Owner:
 
     def _turn(self, connection: Connection) -> None:
         gives_up, may_claim = self._own.turn(connection)
-        if gives_up and not self._closed:
+        if gives_up and not self._waiting.closed:
             self._leave(connection, self._held.some_of(gives_up), told=True)
         before, effects = len(self._own.shards), 0
         for first in range(0, len(may_claim), MAX_CLAIMED):
-            if self._closed:
+            if self._waiting.closed:
                 break
             claimed = self._own.claim(connection, may_claim[first : first + MAX_CLAIMED])
             effects += self._held.gain(connection, claimed, self._moves)
