@@ -16,9 +16,10 @@ _MAX_DIGITS = 18
 class Continuity:
     """The ids of one connection's events. `last_event_id` is the id after which the stream goes on; empty if it is not known."""
 
-    __slots__ = ("_last",)
+    __slots__ = ("_last", "_newest")
 
     def __init__(self, last_event_id: str = "") -> None:
+        self._newest = last_event_id
         self._last = _number(last_event_id)
 
     def doubt(self, event_ids: Iterable[str]) -> str:
@@ -28,6 +29,9 @@ class Continuity:
         """
         found = ""
         for event_id in event_ids:
+            if event_id == self._newest:
+                continue  # as that of every ping
+            self._newest = event_id
             number, last = _number(event_id), self._last
             if number is None or (last is not None and number <= last):
                 continue

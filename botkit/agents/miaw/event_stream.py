@@ -6,6 +6,8 @@ an event without its final blank line.
 
 from __future__ import annotations
 
+import re
+
 from botkit.handoff.record import Record
 from botkit.http.parts import joined
 
@@ -13,6 +15,10 @@ MAX_EVENT_BYTES = 1_000_000
 """A larger event (or a longer line) is skipped; the list of entries still has it."""
 
 _BOM = b"\xef\xbb\xbf"
+_USUAL = re.compile(
+    rb"(?:id: ?(?P<id>[^\r\n\0]*)\r?\n)?event: ?+(?P<type>[^\r\n]+)\r?\ndata: ?(?P<data>[^\r\n]*)\r?\n\r?\n"
+)
+"""Nearly every chunk of Salesforce's streams: one whole event (docs/protocols/salesforce-miaw.md, 4.2)."""
 
 
 class ServerEvent(Record, frozen=True):
@@ -37,6 +43,7 @@ class EventStream:
     __slots__ = (
         "_after_cr",
         "_at_start",
+        "_between",
         "_data",
         "_id",
         "_partial",
@@ -61,6 +68,8 @@ class EventStream:
         self._skipping_line = False
         self._after_cr = False
         self._at_start = True
+        self._between = True
+        """Whether nothing of the next event has been fed, except perhaps its id."""
 
     @property
     def between_lines(self) -> bool:
@@ -69,6 +78,21 @@ class EventStream:
 
     def feed(self, chunk: bytes) -> list[ServerEvent]:
         """Add the next bytes; return the events they complete."""
+        if self._between and len(chunk) <= MAX_EVENT_BYTES and (usual := _USUAL.fullmatch(chunk)):
+            # The hot path: what is below gives the same, line by line.
+            event_id, kind, data = usual.groups()
+            self._at_start = False
+            if event_id is not None:
+                self._id = event_id.decode(errors="replace")
+            self.last_event_id = self._id
+            return [ServerEvent(kind.decode(errors="replace"), data, self._id)]
+        events = self._feed(chunk)
+        self._between = self._data is None and not (
+            self._partial or self._type or self._skipping_line or self._too_big or self._after_cr
+        )
+        return events
+
+    def _feed(self, chunk: bytes) -> list[ServerEvent]:
         if self._after_cr and chunk:
             # The last chunk ended with CR, which ended its line; an LF after it belongs to the same line end.
             self._after_cr = False

@@ -272,11 +272,11 @@ class MiawSystem(AgentSystem):
         return Batch(self._with_absolute_links(events))
 
     def _from_stream(self, session_id: str, arrived: Sequence[ServerEvent]) -> tuple[FromAgents, ...]:
-        at = Instant(self._clock())
         events: list[FromAgents] = []
         for event in arrived:
             if event.type == "ping":
                 continue
+            at = Instant(self._clock())
             if event.type == EVENT:
                 said = read_plain_message(event.data, session_id=session_id, at=at, position=event.id)
                 if said is not None:
@@ -286,8 +286,9 @@ class MiawSystem(AgentSystem):
             # A stream has all conversations of the token's subject (4.5). Ours has only one; filter anyway.
             # An envelope without the id can only be about it.
             if entry and conversation_id.lower() in (session_id, ""):
-                events.extend(read_entry(entry, session_id=session_id, at=at, position=event.id))
-        return self._with_absolute_links(events)
+                read = read_entry(entry, session_id=session_id, at=at, position=event.id)
+                events.extend(self._with_absolute_links(read))
+        return tuple(events)
 
     def _with_absolute_links(self, events: Sequence[FromAgents]) -> tuple[FromAgents, ...]:
         """Some organisations state the addresses of attachments without their host."""

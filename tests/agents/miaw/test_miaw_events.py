@@ -194,6 +194,19 @@ def test_any_stream_cut_anywhere_gives_what_the_standard_says(body: bytes, place
     assert parse(*cut(body, places)) == by_the_standard(body)
 
 
+_FRAMES = st.tuples(
+    st.sampled_from([b"", b"id:7", b"id: 8", b"id:", b"id:\0", b"id"]),
+    st.sampled_from([b"", b"event:M", b"event: ping", b"event:", b"event: ", b"event:  x"]),
+    st.sampled_from([b"", b"data:{}", b"data: 0", b"data:", b"data:  x", b"data:\xc3"]),
+    st.sampled_from([b"\n", b"\r\n"]),
+).map(lambda frame: frame[3].join([*(line for line in frame[:3] if line), b"", b""]))
+
+
+@given(st.lists(_FRAMES | _PIECES, max_size=8))
+def test_a_chunk_that_is_one_event_gives_what_its_lines_give(chunks: list[bytes]) -> None:
+    assert parse(*chunks) == by_the_standard(b"".join(chunks))
+
+
 @given(
     st.lists(
         st.tuples(
