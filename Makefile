@@ -8,8 +8,8 @@ DEVELOP := $(VENV)/.ready
 # The same package with its dependencies at their lower bounds.
 LOWEST  := .venv-lowest
 PIP     := -m pip --quiet --disable-pip-version-check install
-# Tests wait for sockets and processes: three runners for each processor, and at most six more than there are, keep these busy.
-RUNNERS  = $$($(PYTHON) -c 'import os; n = os.cpu_count() or 1; print(min(3 * n, n + 6))')
+# Tests wait for sockets and processes: five runners for two processors, and at most six more than there are, keep these busy.
+RUNNERS  = $$($(PYTHON) -c 'import os; n = os.cpu_count() or 1; print(min(5 * n // 2, n + 6))')
 PARALLEL = -n $(RUNNERS) --dist loadfile --no-loadscope-reorder
 # The folders whose tests call threads of the product directly.
 RACES    = $(addprefix tests/,ledger service relay handlers asgi wsgi flask door http observability operate client testing)
@@ -47,8 +47,8 @@ demo: $(RUN)       ## both emulated clouds, BotKit between them and the demo pag
 test: $(DEVELOP)   ## the test suite, without what `make test-slow` and `make cluster` run
 	@$(BIN)/python -m pytest $(PARALLEL) -m "not cluster and not slow"
 
-test-slow: $(DEVELOP) ## more of its kinds: both doors and both stores where `make test` takes one, and the types of what users write
-	@$(BIN)/python -m pytest $(PARALLEL) -m slow
+test-slow: $(DEVELOP) ## the other tests of what starts programs or a browser, both doors and stores, more examples, types of what users write
+	@$(BIN)/python -m pytest $(PARALLEL) -m "slow or hypothesis and not cluster" --hypothesis-profile=slow
 
 test-lowest: $(LOWEST)/.ready ## the same with the lowest allowed dependencies (imports are checked by `make test` alone)
 	@$(LOWEST)/bin/python -m pytest $(PARALLEL) -m "not cluster and not slow" --ignore tests/test_imports.py

@@ -24,8 +24,9 @@ from botkit.testing import waiting
 from tests.postgresql import Server
 
 # No deadline: a busy machine is not a failure. The suite tries the same examples each time, so that failures come from changes,
-# not from chance; `make search` tries new ones.
-hypothesis.settings.register_profile("suite", deadline=None, derandomize=True)
+# not from chance; `make test-slow` tries more of them, and `make search` new ones.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
+hypothesis.settings.register_profile("slow", deadline=None, derandomize=True, max_examples=200)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=3000)
 hypothesis.settings.load_profile("suite")
 

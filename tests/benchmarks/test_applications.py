@@ -8,6 +8,8 @@ import pytest
 from benchmarks.applications import KITS
 from benchmarks.processes import application, configure
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", KITS)
 def test_an_application_is_served_with_its_kit_running(name: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jwt
+import pytest
 
 from benchmarks.breakdown import broken_down
 from benchmarks.payloads import user_message
@@ -82,6 +83,7 @@ def test_parts_are_scaled_to_the_time_without_the_profiler() -> None:
     assert {part: round(used) for part, used in breakdown.parts.items()} == {"loop": 300, "call": 100}
 
 
+@pytest.mark.slow
 def test_the_service_says_what_a_hook_was_spent_on(tmp_path: Path) -> None:
     token = jwt.encode({"appId": CLIENT_ID, "exp": int(time.time()) + 3600}, SECRET, algorithm="HS256")
     hook = user_message(bot_id=BOT_ID, platform_url="http://127.0.0.1:9")

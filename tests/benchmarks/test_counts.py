@@ -37,6 +37,7 @@ def test_a_breach_counts_if_it_happens_every_time(calls: tuple[int, ...], over: 
     assert len(breaches(counted(lambda: costs(calls=next(left)), attempts=3))) == over
 
 
+@pytest.mark.slow
 def test_the_service_counts_what_it_does(tmp_path: Path) -> None:
     with (
         application("counted", configure(tmp_path)) as (_, port),

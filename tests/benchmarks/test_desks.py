@@ -5,6 +5,8 @@ import pytest
 from benchmarks.conversations import Plan, run_bridge
 from benchmarks.desks import DESKS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("desk", sorted(set(DESKS) - {"held"}))  # The bridge cannot poll.
 def test_what_agents_say_is_timed_until_it_is_with_the_platform(desk: str) -> None:

@@ -5,6 +5,8 @@ import pytest
 from benchmarks.streams import STREAMS_PER_CONNECTION, run
 from botkit.http.network import HttpVersion
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("version", "tls", "connections"), [("1.1", False, 12), ("1.1", True, 12), ("2", True, 1)]

@@ -64,6 +64,7 @@ def test_every_hook_and_call_of_a_hand_off_is_on_the_wire_and_opens_with_its_bod
         expect(demo.page.locator(f'[data-testid="wire-row"][data-target="{target}"]').first).to_be_attached()
 
 
+@pytest.mark.slow
 def test_a_session_can_be_given_to_another_agent(demo: DemoPage) -> None:
     demo.new_user("Emmy Noether")
     demo.ask_for_an_agent()
@@ -106,6 +107,7 @@ def test_links_buttons_and_files_of_an_agent_reach_the_user(demo: DemoPage) -> N
     expect(demo.in_chat("invoice.txt")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_every_control_has_a_name_for_a_screen_reader(demo: DemoPage) -> None:
     demo.new_user("Rosalind Franklin")
     demo.ask_for_an_agent()
@@ -118,6 +120,7 @@ def test_every_control_has_a_name_for_a_screen_reader(demo: DemoPage) -> None:
     assert nameless == []
 
 
+@pytest.mark.slow
 def test_the_wire_shows_only_the_selected_rows(demo: DemoPage) -> None:
     demo.new_user("Barbara Liskov")
     demo.user_says("hello")
@@ -127,6 +130,7 @@ def test_the_wire_shows_only_the_selected_rows(demo: DemoPage) -> None:
     expect(demo.on_wire("on_bot_message").last).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_the_wire_is_walked_and_opened_with_the_keyboard(demo: DemoPage) -> None:
     demo.new_user("Frances Allen")
     demo.user_says("hello")
@@ -140,6 +144,7 @@ def test_the_wire_is_walked_and_opened_with_the_keyboard(demo: DemoPage) -> None
     expect(opened).not_to_have_attribute("data-label", "on_user_message")
 
 
+@pytest.mark.slow
 def test_after_silence_in_a_log_new_messages_are_announced_and_old_ones_left_alone(demo: DemoPage) -> None:
     demo.new_user("Jean Bartik")
     demo.user_says("hello")
@@ -153,6 +158,7 @@ def test_after_silence_in_a_log_new_messages_are_announced_and_old_ones_left_alo
     expect(demo("chat-log")).to_have_attribute("aria-live", "polite")
 
 
+@pytest.mark.slow
 def test_a_channel_is_not_left_in_the_middle_of_a_talk_with_an_agent(demo: DemoPage) -> None:
     demo.new_user("Karen Uhlenbeck")
     other, second = (demo("user-channel").locator(f"option[value='{one}']") for one in ("sms", "also:sms"))
@@ -165,6 +171,7 @@ def test_a_channel_is_not_left_in_the_middle_of_a_talk_with_an_agent(demo: DemoP
     expect(other).to_be_enabled()
 
 
+@pytest.mark.slow
 def test_the_user_who_closes_the_chat_leaves_the_agent(demo: DemoPage) -> None:
     demo.new_user("Annie Easley")
     demo.ask_for_an_agent()
@@ -174,6 +181,7 @@ def test_the_user_who_closes_the_chat_leaves_the_agent(demo: DemoPage) -> None:
     expect(demo("desk").get_by_test_id("status")).to_have_text(re.compile("Ended|Closed"))
 
 
+@pytest.mark.slow
 def test_the_platforms_closing_words_end_the_chat_with_the_agent(demo: DemoPage) -> None:
     demo.new_user("Kathleen Booth")
     demo.ask_for_an_agent()
@@ -186,6 +194,7 @@ def test_the_platforms_closing_words_end_the_chat_with_the_agent(demo: DemoPage)
     expect(demo("desk").get_by_test_id("status")).to_have_text(re.compile("Ended|Closed"))
 
 
+@pytest.mark.slow
 def test_a_supervisor_who_only_seems_to_end_the_session_leaves_the_agent_with_the_user(
     demo: DemoPage,
 ) -> None:
@@ -200,6 +209,7 @@ def test_a_supervisor_who_only_seems_to_end_the_session_leaves_the_agent_with_th
     expect(demo.in_transcript("and so am I")).to_have_count(1)
 
 
+@pytest.mark.slow
 def test_where_nobody_is_there_the_next_agent_system_is_asked_before_the_user_is_told(demo: DemoPage) -> None:
     demo.new_user("Evelyn Boyd")
     demo.ask_for_an_agent()
@@ -211,6 +221,7 @@ def test_where_nobody_is_there_the_next_agent_system_is_asked_before_the_user_is
     expect(demo.in_chat("Our team is away until Monday.")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_page_opened_anew_shows_everything_again(demo: DemoPage) -> None:
     demo.new_user("Sophie Wilson")
     demo.ask_for_an_agent()
@@ -221,6 +232,7 @@ def test_a_page_opened_anew_shows_everything_again(demo: DemoPage) -> None:
     expect(demo.on_wire("on_agent_transfer").last).to_be_attached()
 
 
+@pytest.mark.slow
 def test_a_chatbot_of_salesforce_answers_first_and_hands_over_to_an_agent(demo: DemoPage) -> None:
     demo.new_user("Ida Rhodes")
     demo.ask_for_an_agent()

@@ -16,7 +16,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.stage import DemoPage
 from tests.browser.visitors import LiveChatVisitor, open_miaw_conversation
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(240)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.stage import DemoPage
 from tests.sandbox.kore.exports import Bot
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from botkit_sandbox.server import running_sandbox
 from tests.browser.conftest import OpenPage
 from tests.browser.stage import DemoPage
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(240)]
 
 
 @pytest.fixture

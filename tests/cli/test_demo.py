@@ -14,6 +14,7 @@ from botkit.testing.process import ServiceDidNotStart, ServiceProcess
 from botkit.testing.serving import free_ports
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offset", [0, 1, 2])
 def test_a_taken_port_of_the_demo_is_named(offset: int) -> None:
     port = free_ports(3)
@@ -26,6 +27,7 @@ def test_a_taken_port_of_the_demo_is_named(offset: int) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_output_of_a_service_that_ends_at_once_is_shown(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -177,7 +177,10 @@ def test_it_serves_hooks_at_the_printed_address(running: Service) -> None:
     assert requests.get(f"{running.url.removesuffix('/botkit')}/healthz", timeout=30).status_code == 404
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "how",
+    [signal.SIGTERM, *(pytest.param(one, marks=pytest.mark.slow) for one in (signal.SIGINT, signal.SIGHUP))],
+)
 def test_it_stops_in_good_order(service: Service, how: signal.Signals) -> None:
     process = service.start()
     assert service.post() == 200
@@ -209,6 +212,7 @@ def test_killing_it_releases_the_port_and_the_store(service: Service) -> None:
     assert "botkit_possible_duplicates_total 1.0" in requests.get(f"{service.url}/metrics", timeout=30).text
 
 
+@pytest.mark.slow
 def test_it_starts_at_once_after_a_kill(service: Service) -> None:
     process = service.start()
     process.kill()
@@ -277,6 +281,7 @@ def test_monitors_cannot_post_hooks(small: Service) -> None:
     assert requests.post(hook, headers={"token": token(expires=FAR)}, timeout=30).status_code == 404
 
 
+@pytest.mark.slow
 def test_connections_leave_half_of_the_files_to_the_rest_and_hold_up_no_end(tmp_path: Path) -> None:
     with (
         _ended(Service(tmp_path, max_connections=4096, health_port=0)) as service,
@@ -329,6 +334,7 @@ def test_it_does_not_announce_an_address_if_the_store_is_invalid(service: Servic
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_it_prints_the_path_of_the_store_and_warns_of_a_new_one(service: Service) -> None:
     process = service.start()
     store = service.folder / "botkit.db"
@@ -364,6 +370,7 @@ async def test_the_second_part_of_an_answer_does_not_wait_for_an_acknowledgement
         writer.close()
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_reported(service: Service) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

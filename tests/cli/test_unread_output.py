@@ -18,6 +18,8 @@ from tests.cli.test_serve import Service
 from tests.faults.services import metric
 from tests.pipes import Pipe
 
+pytestmark = pytest.mark.slow
+
 MANY = 500
 NOTHING_THERE = f"HEAD /{'a' * 199} HTTP/1.1\r\nHost: here\r\n\r\n".encode()
 """A request whose line in the log is long."""

@@ -23,6 +23,7 @@ FULL = re.compile(rf"docs/protocols/([\w-]+)\.md(?:`?,? (?:sections? )?({NUMBERS
 BARE = re.compile(rf"\((\d+\.\d+(?:{SEPARATOR}\d+(?:\.\d+)?)*)\)")
 MAYBE = re.compile(r"protocols/|\(\d+\.\d")
 """Stands in every file with a citation; only these are taken apart, which takes long."""
+MAYBE_IN_COMMENT = re.compile(rf"#.*(?:{MAYBE.pattern})")
 ANY = re.compile(r"(?<![\w/])(?:docs/)?protocols/[\w-]+\.md")
 
 
@@ -56,6 +57,8 @@ def prose(path: Path) -> Iterator[tuple[int, str]]:
             and isinstance(node.value.value, str)
         ):
             yield node.lineno, " ".join(node.value.value.split())
+    if not MAYBE_IN_COMMENT.search(text):
+        return
     with tokenize.open(path) as source:
         block: list[str] = []
         last = 0

@@ -58,12 +58,19 @@ SEEN = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {"webhook_node"}))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name == "plain" else pytest.mark.slow)
+        for name in sorted(set(EXAMPLES) - {"webhook_node"})
+    ],
+)
 def test_an_example_does_what_it_is_for(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     main(name, str(free_ports(3)))
     assert _missing(name, capsys.readouterr().out) == []
 
 
+@pytest.mark.slow
 def test_a_rehearsal_is_one_command() -> None:
     command = [sys.executable, str(FOLDER / "rehearse.py"), "webhook_node", str(free_ports(3))]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)

@@ -18,6 +18,8 @@ from botkit.testing.waiting import until
 from botkit_sandbox.rehearsal import Clouds
 from tests.examples.conftest import EXAMPLE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.timeout(180)  # Its own waits are longer than the usual limit, for busy machines.
 def test_it_brings_up_the_desk_between_a_user_and_an_agent(installed: Path, tmp_path: Path) -> None:

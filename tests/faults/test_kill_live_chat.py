@@ -29,7 +29,7 @@ IN_TIME = (
 """Where users are when the process dies."""
 
 Talks = Mapping[str, LiveChatTalk]
-pytestmark = pytest.mark.timeout(360)  # The fixture starts the service three times.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(360)]  # The fixture starts the service three times.
 
 
 @pytest.fixture(scope="module", params=EACH_PROGRAM)

@@ -189,6 +189,7 @@ def test_a_platform_that_is_slower_than_the_time_limit_shows_everything_once(
     slow.has_repeated_nothing()
 
 
+@pytest.mark.slow
 def test_a_platform_that_is_much_slower_shows_a_message_as_often_as_that_is_counted(
     stage: Stage, house: Open
 ) -> None:
@@ -214,6 +215,7 @@ def dripping(stage: Stage) -> Iterator[Proxy]:
         stage.clouds.kore.base_url = direct
 
 
+@pytest.mark.slow
 def test_a_platform_whose_answers_drip_in_within_the_time_limit_shows_everything_once(
     stage: Stage, dripping: Proxy, house: Open
 ) -> None:
@@ -226,6 +228,7 @@ def test_a_platform_whose_answers_drip_in_within_the_time_limit_shows_everything
     assert not drips.judge()
 
 
+@pytest.mark.slow
 def test_a_platform_whose_answers_drip_for_longer_shows_a_message_as_often_as_that_is_counted(
     stage: Stage, dripping: Proxy, house: Open
 ) -> None:
@@ -252,6 +255,7 @@ def test_messages_whose_first_call_breaks_are_shown_once(stage: Stage, house: Op
     cut.has_repeated_nothing()
 
 
+@pytest.mark.slow
 def test_without_the_history_every_repetition_is_counted(stage: Stage, house: Open) -> None:
     blind = house()
     core = stage.clouds.kore.core
@@ -265,6 +269,7 @@ def test_without_the_history_every_repetition_is_counted(stage: Stage, house: Op
     assert again == blind.counts()
 
 
+@pytest.mark.slow
 def test_the_same_words_twice_are_both_shown(stage: Stage, house: Open) -> None:
     echo = house(people=1)
     (talk,) = echo.talks
@@ -290,6 +295,7 @@ def test_a_service_that_is_killed_again_and_again_shows_everything_once(stage: S
     killed.has_repeated_nothing()
 
 
+@pytest.mark.slow
 def test_what_a_stop_has_cut_off_is_not_shown_again_when_it_appears_late(stage: Stage, house: Open) -> None:
     stopped = house(timeout="15s")
     stage.kore_fails(delay_ms=7_000, path=SHOWS, count=PEOPLE)
@@ -299,6 +305,7 @@ def test_what_a_stop_has_cut_off_is_not_shown_again_when_it_appears_late(stage: 
     stopped.has_repeated_nothing()
 
 
+@pytest.mark.slow
 def test_what_waits_for_its_repetition_when_the_service_stops_is_shown_once(
     stage: Stage, house: Open
 ) -> None:

@@ -236,6 +236,7 @@ def test_a_deferred_webhook_is_answered_after_everything_was_killed_and_started_
     ada.hears("We have plenty.")
 
 
+@pytest.mark.slow
 def test_another_process_writes_to_a_user(house: House) -> None:
     ada = house.person()
     ada.says("who?")

@@ -72,7 +72,9 @@ def encoded(shape: str) -> bytes:
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES.keys())
-@pytest.mark.parametrize("event", ["on_user_message", "on_agent_transfer"])
+@pytest.mark.parametrize(
+    "event", ["on_user_message", pytest.param("on_agent_transfer", marks=pytest.mark.slow)]
+)
 def test_no_member_of_a_payload_takes_long_to_read(event: str, place: tuple[str, ...], shape: str) -> None:
     payload = user_message() if event == "on_user_message" else agent_transfer(meta={**META})
     body = as_body(with_member(payload, place, "the shape")).replace(b'"the shape"', encoded(shape))

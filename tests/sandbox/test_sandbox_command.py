@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import requests
 
 from botkit_sandbox.kore.findings import Kind
@@ -64,12 +65,14 @@ def test_a_taken_port_ends_it_with_a_hint_and_without_a_traceback() -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_host_that_others_can_reach_needs_its_flag() -> None:
     ended = run("--port", "0", "--host", "0.0.0.0")
     assert ended.returncode == 1
     assert "--allow-remote" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_no_export_is_explained(tmp_path: Path) -> None:
     ended = run("--port", "0", "--bot", str(tmp_path))
     assert ended.returncode == 1
@@ -77,6 +80,7 @@ def test_a_folder_that_is_no_export_is_explained(tmp_path: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_keyset_verifies_the_users_of_its_issuer(tmp_path: Path) -> None:
     key = {"kty": "RSA", "kid": "key-1", "n": number(N), "e": number(E)}
     keyset = tmp_path / "Shop_Users.json"
@@ -104,6 +108,7 @@ def test_a_keyset_verifies_the_users_of_its_issuer(tmp_path: Path) -> None:
     assert granted["context"]["endUser"]["subject"] == "v2/iamessage/AUTH/Shop_Users/uid:ada"
 
 
+@pytest.mark.slow
 def test_a_file_that_is_no_keyset_is_explained(tmp_path: Path) -> None:
     for content in ("[]", '{"issuer": "https://idp.example", "keys": []}', "{"):
         file = tmp_path / "keys.json"

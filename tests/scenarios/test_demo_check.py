@@ -42,6 +42,7 @@ def _run(*command: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_the_check_passes_and_prints_both_transcripts_of_every_play() -> None:
     done = _run("-m", "botkit", "demo", "--check", "--port", str(free_ports(3)))
     assert done.returncode == 0, done.stdout + done.stderr
@@ -60,6 +61,7 @@ def test_the_check_passes_and_prints_both_transcripts_of_every_play() -> None:
         assert done.stdout.count(line) >= len(PLAYS)
 
 
+@pytest.mark.slow
 def test_the_check_fails_when_something_differs_at_either_desk() -> None:
     done = _run("-c", SABOTAGED.format(port=free_ports(3)))
     assert done.returncode == 1, done.stdout + done.stderr

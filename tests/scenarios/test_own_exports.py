@@ -96,6 +96,7 @@ def test_the_demo_runs_an_export_with_its_name_and_language(tmp_path: Path) -> N
     assert "default_language: de" in configured
 
 
+@pytest.mark.slow
 def test_the_name_of_an_export_reads_no_variable_and_no_file(tmp_path: Path) -> None:
     bot = Bot("Bakery ${HOME} ${file:/etc/hostname}")
     bot.dialog("Opening hours").message("At six.")
@@ -109,6 +110,7 @@ def _botkit(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
 
 
+@pytest.mark.slow
 def test_the_demo_names_the_dialogs_when_a_transfer_is_wanted_for_none_of_them(tmp_path: Path) -> None:
     export = bakery().write(tmp_path)
     done = _botkit("demo", "--port", str(free_ports(3)), "--bot", str(export), "--transfer", "Complaints")

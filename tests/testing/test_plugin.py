@@ -31,6 +31,7 @@ def test_broken(kit_tester):
 """
 
 
+@pytest.mark.slow
 def test_the_guides_project_passes_and_a_broken_handler_fails_as_itself(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
