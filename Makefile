@@ -50,8 +50,8 @@ test: $(DEVELOP)   ## the test suite, without what `make test-slow` and `make cl
 test-slow: $(DEVELOP) ## the other tests of what starts programs or a browser, both doors and stores, more examples, types of what users write
 	@$(BIN)/python -m pytest $(PARALLEL) -m "slow or hypothesis and not cluster" --hypothesis-profile=slow
 
-test-lowest: $(LOWEST)/.ready ## the same with the lowest allowed dependencies (imports are checked by `make test` alone)
-	@$(LOWEST)/bin/python -m pytest $(PARALLEL) -m "not cluster and not slow" --ignore tests/test_imports.py
+test-lowest: $(LOWEST)/.ready ## `make test` and `make test-slow` with the lowest allowed dependencies (imports and types are checked by those alone)
+	@$(LOWEST)/bin/python -m pytest $(PARALLEL) -m "not cluster" --ignore tests/test_imports.py --ignore tests/typing
 
 cluster: $(DEVELOP) ## what takes long with several processes on one PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m cluster

@@ -16,10 +16,9 @@ _MAX_DIGITS = 18
 class Continuity:
     """The ids of one connection's events. `last_event_id` is the id after which the stream goes on; empty if it is not known."""
 
-    __slots__ = ("_last", "_newest")
+    __slots__ = ("_last",)
 
     def __init__(self, last_event_id: str = "") -> None:
-        self._newest = last_event_id
         self._last = _number(last_event_id)
 
     def doubt(self, event_ids: Iterable[str]) -> str:
@@ -29,9 +28,6 @@ class Continuity:
         """
         found = ""
         for event_id in event_ids:
-            if event_id == self._newest:
-                continue  # as that of every ping
-            self._newest = event_id
             number, last = _number(event_id), self._last
             if number is None or (last is not None and number <= last):
                 continue

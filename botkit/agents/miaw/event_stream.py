@@ -43,7 +43,6 @@ class EventStream:
     __slots__ = (
         "_after_cr",
         "_at_start",
-        "_between",
         "_data",
         "_id",
         "_partial",
@@ -68,31 +67,29 @@ class EventStream:
         self._skipping_line = False
         self._after_cr = False
         self._at_start = True
-        self._between = True
-        """Whether nothing of the next event has been fed, except perhaps its id."""
 
     @property
     def between_lines(self) -> bool:
         """Whether the last byte fed ended a line."""
         return not self._partial and not self._skipping_line
 
+    @property
+    def _between_events(self) -> bool:
+        """Whether nothing of the next event has been fed, except perhaps its id."""
+        return self._data is None and not (
+            self._partial or self._type or self._skipping_line or self._too_big or self._after_cr
+        )
+
     def feed(self, chunk: bytes) -> list[ServerEvent]:
         """Add the next bytes; return the events they complete."""
-        if self._between and len(chunk) <= MAX_EVENT_BYTES and (usual := _USUAL.fullmatch(chunk)):
+        if self._between_events and len(chunk) <= MAX_EVENT_BYTES and (usual := _USUAL.fullmatch(chunk)):
             # The hot path: what is below gives the same, line by line.
-            event_id, kind, data = usual.groups()
+            event_id, kind, data = usual.group("id", "type", "data")
             self._at_start = False
             if event_id is not None:
                 self._id = event_id.decode(errors="replace")
             self.last_event_id = self._id
             return [ServerEvent(kind.decode(errors="replace"), data, self._id)]
-        events = self._feed(chunk)
-        self._between = self._data is None and not (
-            self._partial or self._type or self._skipping_line or self._too_big or self._after_cr
-        )
-        return events
-
-    def _feed(self, chunk: bytes) -> list[ServerEvent]:
         if self._after_cr and chunk:
             # The last chunk ended with CR, which ended its line; an LF after it belongs to the same line end.
             self._after_cr = False

@@ -272,11 +272,11 @@ class MiawSystem(AgentSystem):
         return Batch(self._with_absolute_links(events))
 
     def _from_stream(self, session_id: str, arrived: Sequence[ServerEvent]) -> tuple[FromAgents, ...]:
+        at = Instant(self._clock())
         events: list[FromAgents] = []
         for event in arrived:
             if event.type == "ping":
                 continue
-            at = Instant(self._clock())
             if event.type == EVENT:
                 said = read_plain_message(event.data, session_id=session_id, at=at, position=event.id)
                 if said is not None:
