@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from botkit import BotKit
 from botkit.asgi.interface import Application, Receive, Scope, Send
+from botkit.testing.serving import free_ports
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -72,9 +73,7 @@ def serve_wsgi(make: Callable[[], WSGIApplication]) -> None:
     from granian.constants import Interfaces
     from granian.server import Server
 
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_ports(1)
     print(f"http://127.0.0.1:{port}", flush=True)
     server = Server(
         "benchmark",

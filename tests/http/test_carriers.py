@@ -23,6 +23,7 @@ from botkit.http.curl import CurlTransport
 from botkit.kore.replies import check_reply
 from botkit.testing.waiting import async_until
 from tests.http.connect_proxy import serving
+from tests.ports import closed_port
 
 
 class Server:
@@ -237,9 +238,8 @@ async def test_a_host_that_is_not_allowed_is_not_called(server: Server, base: st
 
 
 async def test_a_refused_connection_is_unreachable(carrier: CurlTransport) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}/private?token=secret"
+    with closed_port() as port:
+        url = f"http://127.0.0.1:{port}/private?token=secret"
         with pytest.raises(Unreachable) as failed:
             await carrier.send(Request("send a message", "POST", url, {"auth": "secret"}, b"text"))
     assert failed.value.what == "send a message"
@@ -252,9 +252,8 @@ async def test_a_refused_connection_is_unreachable(carrier: CurlTransport) -> No
 
 async def test_a_failure_names_its_cause_and_its_host(base: str) -> None:
     host = base.removeprefix("http://")
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        closed = f"127.0.0.1:{unused.getsockname()[1]}"
+    with closed_port() as port:
+        closed = f"127.0.0.1:{port}"
         for url, cause, named in (
             (f"http://{closed}/", "refused", closed),
             (f"{base}/drop", "closed", host),
@@ -419,9 +418,8 @@ def test_the_sync_carrier_obeys_the_requests_own_limit(mocked: responses.Request
 
 
 def test_the_sync_carrier_knows_that_a_refused_connection_sent_nothing() -> None:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        url = f"http://127.0.0.1:{bound.getsockname()[1]}/a"
+    with closed_port() as port:
+        url = f"http://127.0.0.1:{port}/a"
         with (
             SyncTransport(allowed_hosts=["127.0.0.1"], insecure_http=True) as transport,
             pytest.raises(Unreachable, match="Connection refused") as failed,

@@ -22,6 +22,7 @@ from botkit.http.carriers import SyncTransport
 from botkit.http.curl import CurlTransport
 from botkit.http.network import DIRECT, Network, parse_exemption, parse_proxy
 from tests.http.connect_proxy import ConnectProxy, connect_proxy, serving, tls_front
+from tests.ports import closed_port
 
 HOST = "acme.my.salesforce-scrt.com"
 
@@ -218,9 +219,8 @@ def test_a_tunnel_that_the_proxy_refuses(send: Send, cloud: Cloud, answer: str, 
 
 @both
 def test_a_proxy_that_is_not_there(send: Send, cloud: Cloud) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        where = f"127.0.0.1:{taken.getsockname()[1]}"
+    with closed_port() as port:
+        where = f"127.0.0.1:{port}"
         network = Network(proxy=parse_proxy(f"http://user:secret@{where}"))
         error = _failure(send, cloud.url, network)
     assert f"the proxy {where} is not reached: Connection refused" in str(error)

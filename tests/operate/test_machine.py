@@ -7,7 +7,6 @@ import fcntl
 import os
 import resource
 import signal
-import socket
 import sqlite3
 import ssl
 import subprocess
@@ -32,6 +31,7 @@ from botkit.http.network import ClientCertificate, Network
 from botkit.operate.machine import Machine, machine_checks
 from botkit.operate.running_service import Doorbell, hooks_seen, ring
 from botkit.operate.store import Mount, StorePlace, mounts
+from botkit.testing.serving import free_ports
 from tests.config.folder import BOT, SERVER, Folder
 
 GOOD = Machine(
@@ -323,9 +323,7 @@ def test_a_botkit_is_known_by_its_health_and_another_program_is_not() -> None:
 
 
 def test_a_free_port_and_a_strange_address() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
+    port = free_ports(1)
     assert ring("127.0.0.1", port, "") is Doorbell.FREE
     assert ring("192.0.2.1", port, "") is Doorbell.NO_ADDRESS
     assert hooks_seen("127.0.0.1", port, "") is None

@@ -19,6 +19,7 @@ from botkit.operate.reaching import reaching
 from botkit.operate.running import Group, run
 from tests.http.connect_proxy import connect_proxy, serving, tls_front
 from tests.http.http2_server import http2_server
+from tests.ports import closed_port
 
 HOST = "acme.my.salesforce-scrt.com"
 LONG_AGO, SOON = datetime(2020, 1, 1, tzinfo=UTC), datetime.now(UTC) + timedelta(days=30)
@@ -49,9 +50,10 @@ def listening() -> Iterator[int]:
 
 
 @pytest.fixture
-def closed_port() -> int:
-    with listening() as port:
-        return port
+def nobody() -> Iterator[int]:
+    """A port where nobody listens."""
+    with closed_port() as port:
+        yield port
 
 
 # --- without a proxy ---
@@ -112,10 +114,10 @@ async def test_a_name_that_does_not_exist_is_told_from_a_name_server_that_does_n
 
 
 async def test_a_refused_connection_is_told_from_one_that_is_not_answered(
-    closed_port: int, monkeypatch: pytest.MonkeyPatch
+    nobody: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results = await look(f"https://127.0.0.1:{closed_port}")
-    assert results["connection"].cause == f"127.0.0.1:{closed_port} refuses the connection"
+    results = await look(f"https://127.0.0.1:{nobody}")
+    assert results["connection"].cause == f"127.0.0.1:{nobody} refuses the connection"
     assert "check host and port" in results["connection"].fix
     assert results["tls"].ok is None
 
@@ -124,7 +126,7 @@ async def test_a_refused_connection_is_told_from_one_that_is_not_answered(
 
     monkeypatch.setattr(module, "_CONNECT_SECONDS", 0.01)
     monkeypatch.setattr(asyncio, "open_connection", hang)
-    results = await look(f"https://127.0.0.1:{closed_port}")
+    results = await look(f"https://127.0.0.1:{nobody}")
     assert "does not answer within 0.01 seconds" in results["connection"].cause
     assert "firewall" in results["connection"].fix
 
@@ -135,12 +137,12 @@ async def test_a_refused_connection_is_told_from_one_that_is_not_answered(
     ids=["applies", "exempt", "none"],
 )
 async def test_a_proxy_of_the_environment_that_is_not_used_is_suggested_where_it_applies(
-    closed_port: int, monkeypatch: pytest.MonkeyPatch, exempt: str, suggested: bool
+    nobody: int, monkeypatch: pytest.MonkeyPatch, exempt: str, suggested: bool
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2@proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", exempt)
     monkeypatch.setenv("no_proxy", exempt)
-    failure = (await look(f"https://127.0.0.1:{closed_port}"))["connection"]
+    failure = (await look(f"https://127.0.0.1:{nobody}"))["connection"]
     assert ("which BotKit does not use" in failure.cause) is suggested
     assert ("network.proxy_from_environment: true" in failure.fix) is suggested
     assert "check host and port" in failure.fix
@@ -305,10 +307,10 @@ async def test_each_refusal_of_a_proxy_has_its_own_cause(
 
 
 async def test_a_proxy_that_is_not_there_or_is_none_is_told_apart(
-    closed_port: int, monkeypatch: pytest.MonkeyPatch
+    nobody: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    results = await look(f"https://{HOST}", Network(proxy=parse_proxy(f"http://127.0.0.1:{closed_port}")))
-    assert f"the proxy 127.0.0.1:{closed_port} refuses the connection" in results["proxy"].cause
+    results = await look(f"https://{HOST}", Network(proxy=parse_proxy(f"http://127.0.0.1:{nobody}")))
+    assert f"the proxy 127.0.0.1:{nobody} refuses the connection" in results["proxy"].cause
     assert "network.proxy" in results["proxy"].fix
 
     async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

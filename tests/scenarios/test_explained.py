@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
@@ -20,6 +21,7 @@ from botkit.operate.explain import explain
 from botkit.operate.story import Told
 from botkit.testing.waiting import until
 from botkit_sandbox.kore.users import Attachment
+from tests.ports import closed_port
 from tests.scenarios.conftest import Stages
 from tests.scenarios.stage import END_WORD, JANE, Person, Stage
 
@@ -28,18 +30,17 @@ NOBODY = "no agent is available"
 UNKNOWN = "no-such-organisation"
 
 
-def _plain_port() -> int:
+@contextmanager
+def _plain_port() -> Iterator[int]:
     """A port that speaks HTTP without TLS."""
-    server = HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return server.server_port
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
 
 
-def _bot() -> dict[str, Any]:
-    """Agent systems with a mistake each, for a channel each."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        closed = unused.getsockname()[1]
+def _bot(closed: int, plain: int) -> dict[str, Any]:
+    """Agent systems with a mistake each, for a channel each: the ports are one that nobody listens at, one without TLS."""
     good = {
         "type": "salesforce-miaw",
         "organization_id": "00DSB0000000001",
@@ -48,7 +49,7 @@ def _bot() -> dict[str, Any]:
     systems = {
         "unknown_host": {**good, "organization_base_url": f"https://{UNKNOWN}.my.salesforce.com"},
         "closed_port": {**good, "organization_base_url": f"http://127.0.0.1:{closed}"},
-        "no_tls": {**good, "organization_base_url": f"https://127.0.0.1:{_plain_port()}"},
+        "no_tls": {**good, "organization_base_url": f"https://127.0.0.1:{plain}"},
     }
     return {
         "agents": {
@@ -92,9 +93,16 @@ class Failures:
         )
 
 
+@pytest.fixture(scope="session")
+def mistaken_bot() -> Iterator[dict[str, Any]]:
+    """What the tests' stage is built with; its ports are held for as long as the stage is."""
+    with closed_port() as closed, _plain_port() as plain:
+        yield _bot(closed, plain)
+
+
 @pytest.fixture
-def failures(stages: Stages, logged: list[Any]) -> Iterator[Failures]:
-    stage = stages("explained", bot=_bot())
+def failures(stages: Stages, mistaken_bot: dict[str, Any], logged: list[Any]) -> Iterator[Failures]:
+    stage = stages("explained", bot=mistaken_bot)
     yield Failures(stage, logged)
     stage.everybody_leaves()
 
