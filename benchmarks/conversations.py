@@ -86,11 +86,11 @@ def run_service(
             )
 
 
-def run_bridge(desk: str, plan: Plan) -> dict[str, Any]:
-    """Measure the floor: bare aiohttp that listens to as many conversations, and stores nothing."""
+def run_bridge(desk: str, plan: Plan, *, bridge: str = "") -> dict[str, Any]:
+    """Measure a floor: one of `floors.BRIDGES`, by default the desk's own, which stores nothing."""
     with pinned(LOAD_CORE, "benchmarks.clouds", desk) as clouds:
         addresses = clouds.line()
-        with pinned(SERVICE_CORE, "benchmarks.floors", "bridge", desk, addresses) as process:
+        with pinned(SERVICE_CORE, "benchmarks.floors", "bridge", bridge or desk, addresses) as process:
 
             def open_conversations(count: int) -> float:
                 began = time.monotonic()

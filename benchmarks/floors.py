@@ -9,11 +9,16 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import sqlite3
 import sys
+import tempfile
 import time
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -28,6 +33,7 @@ CONNECTIONS = 32
 _OPENING_AT_ONCE = 32
 _POLL_SECONDS = 60
 _STOP_SECONDS = 10
+_RECEIPT_SECONDS = 0.25
 _BODY = b"x" * BODY_BYTES
 
 
@@ -178,8 +184,11 @@ class MiawBridge(Bridge):
         async with self._calls.post(f"{api}/conversation", json=body, headers=headers) as response:
             response.raise_for_status()
         headers["X-Org-Id"] = deployment["orgId"]
-        events_url = f"{self._system['organization_base_url']}/eventrouter/v1/sse"
-        stream = await self._long.get(events_url, headers=headers)
+        return await self._listen_to(f"{self._system['organization_base_url']}/eventrouter/v1/sse", headers)
+
+    async def _listen_to(self, url: str, headers: Mapping[str, str]) -> Coroutine[Any, Any, None]:
+        """Open an event stream. Returns the coroutine that relays what it brings."""
+        stream = await self._long.get(url, headers=headers)
         stream.raise_for_status()
         return self._listen(stream)
 
@@ -191,6 +200,76 @@ class MiawBridge(Bridge):
                 if b"CONVERSATION_MESSAGE" in event and b"Agent" in event:
                     await self._post(event)
             del chunk
+
+
+class PromisingBridge(MiawBridge):
+    """MIAW over the relay's own carrier, with what the promise needs and nothing else.
+
+    A message is on the disk before it is posted, and a receipt goes to Salesforce after it. There is one table and one thread;
+    no rules, no order, no second attempts, no repeats recognised.
+    """
+
+    async def run(self) -> None:
+        with (
+            tempfile.TemporaryDirectory(prefix="botkit-bench-") as folder,
+            ThreadPoolExecutor(1) as self._thread,
+        ):
+            path = Path(folder) / "floor.sqlite"
+            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._database.execute("PRAGMA journal_mode = WAL")
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute("CREATE TABLE outbox (id TEXT PRIMARY KEY, event BLOB) WITHOUT ROWID")
+            self._posted: list[tuple[str]] = []
+            async with CurlTransport(allowed_hosts=None, insecure_http=True) as self._carrier:
+                await super().run()
+            self._database.close()
+
+    async def _listen_to(self, url: str, headers: Mapping[str, str]) -> Coroutine[Any, Any, None]:
+        request = Request("listen", "GET", url, headers)
+        stream = await self._carrier.stream(request, silence_seconds=600).__aenter__()
+        return self._relay(stream.chunks(), headers)
+
+    async def _relay(self, chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> None:
+        loop = asyncio.get_running_loop()
+        rest = b""
+        async for chunk in chunks:
+            *events, rest = (rest + chunk).split(b"\n\n")
+            for event in events:
+                if b"CONVERSATION_MESSAGE" in event and b"Agent" in event:
+                    data = json.loads(event.partition(b"data:")[2])
+                    entry = data["conversationEntry"]["identifier"]
+                    posted, self._posted = self._posted, []
+                    await loop.run_in_executor(self._thread, self._commit, entry, event, posted)
+                    receipt = self._receipt(data["conversationId"], entry, headers)
+                    self._carrier.begin(self._message(event), partial(self._passed_on, entry, receipt))
+            del chunk
+
+    def _commit(self, entry: str, event: bytes, posted: list[tuple[str]]) -> None:
+        """Write a message, and forget those that were posted before it."""
+        self._database.execute("BEGIN IMMEDIATE")
+        self._database.execute("INSERT INTO outbox VALUES (?, ?)", (entry, event))
+        self._database.executemany("DELETE FROM outbox WHERE id = ?", posted)
+        self._database.execute("COMMIT")
+
+    def _message(self, event: bytes) -> Request:
+        return Request("post", "POST", f"{self._sink}/api/botsdk/stream/st-1/sendUserMessage", {}, event + _BODY)
+
+    def _receipt(self, conversation_id: str, entry: str, headers: Mapping[str, str]) -> Request:
+        ack = {"id": str(uuid.uuid4()), "entryType": "Delivery", "conversationEntryId": entry}
+        body = json.dumps({"acks": [ack]}).encode()
+        url = f"{self._system['organization_base_url']}/iamessage/api/v2/conversation/{conversation_id}/acknowledge-entries"
+        return Request("acknowledge", "POST", url, {**headers, "Content-Type": "application/json"}, body)
+
+    def _passed_on(self, entry: str, receipt: Request, outcome: Response | CallError) -> None:
+        _succeeded(outcome)
+        self._posted.append((entry,))
+        later = partial(self._carrier.begin, receipt, _succeeded)
+        asyncio.get_running_loop().call_later(_RECEIPT_SECONDS, later)
+
+
+def _succeeded(outcome: Response | CallError) -> None:
+    if isinstance(outcome, CallError) or outcome.status >= 300:
+        raise RuntimeError(f"a call failed: {outcome}")
 
 
 class LiveChatBridge(Bridge):
@@ -237,7 +316,11 @@ class LiveChatBridge(Bridge):
             del body, answer
 
 
-BRIDGES: Mapping[str, type[Bridge]] = {"miaw": MiawBridge, "live-chat": LiveChatBridge}
+BRIDGES: Mapping[str, type[Bridge]] = {
+    "miaw": MiawBridge,
+    "miaw-promise": PromisingBridge,
+    "live-chat": LiveChatBridge,
+}
 
 
 def bridge(desk: str, addresses: str) -> None:

@@ -137,6 +137,7 @@ def measurements(
             "stream-sqlite": lambda: run_service(STREAM, size.stream),
         }
     stream_group["bridge"] = lambda: run_bridge("miaw", size.bridge)
+    stream_group["bridge-promise"] = lambda: run_bridge("miaw", size.bridge, bridge="miaw-promise")
     return {
         "hooks": hook_group,
         "handlers": {

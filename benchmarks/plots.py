@@ -39,6 +39,7 @@ _LATENCIES = {
     "stream": "receive: stream",
     "stream-before": "version before",
     "bridge": "floor: bare aiohttp, nothing stored",
+    "bridge-promise": "bare aiohttp, one commit and a receipt each",
 }
 _SERVICES = {
     "hooks": "botkit serve, durable",
@@ -64,7 +65,7 @@ def latency(latencies: Mapping[str, Sequence[float]]) -> str:
     for name, values in latencies.items():
         ordered = sorted(values)
         shares = [(ms, (place + 1) / len(ordered)) for place, ms in enumerate(ordered)]
-        lines.append(Line(_LATENCIES[name], shares, dashed=name == "bridge"))
+        lines.append(Line(_LATENCIES[name], shares, dashed=name.startswith("bridge")))
     slowest = max(ms for line in lines for ms, _ in line.points)
     low, high = -1.0, math.ceil(math.log10(slowest))
     ticks = [
