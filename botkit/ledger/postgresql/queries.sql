@@ -1,4 +1,8 @@
 -- The SQL of the PostgreSQL ledger.
+--
+-- Plans are kept, and the tables are often empty when one is made: then the whole index of any table looks cheaper than to find a
+-- row in it. So the statements of everyday work are written in a way that leaves one index to choose, with a condition on it:
+-- a subquery with OFFSET 0 is executed as it stands, for each row of what comes before it.
 
 -- --- the door --------------------------------------------------------------------------------------------------------
 
@@ -27,9 +31,10 @@ WITH given AS (
         AND n.shard <> given.shard FOR KEY SHARE
     ), given.shard), given.input, given.component_id, given.body, false
     FROM given JOIN fresh USING (key) LEFT JOIN LATERAL (
-        SELECT n.* FROM live_names AS n
-        WHERE n.bot_id = given.bot_id AND n.name = ANY (given.called)
-        AND (n.channel IN (given.channel, '') OR given.channel = '' OR given.flagged AND NOT EXISTS (
+        SELECT n.* FROM unnest(given.called) AS one (name), LATERAL (
+            SELECT * FROM live_names WHERE bot_id = given.bot_id AND name = one.name OFFSET 0
+        ) AS n
+        WHERE (n.channel IN (given.channel, '') OR given.channel = '' OR given.flagged AND NOT EXISTS (
             SELECT FROM conversations AS c
             WHERE c.bot_id = given.bot_id AND c.user_id = given.called[1] AND c.channel = given.channel
         ))
@@ -68,12 +73,14 @@ SELECT
 WITH fresh AS (
     INSERT INTO inbox (key, at) VALUES (%(key)s, :now) ON CONFLICT (key) DO NOTHING RETURNING key
 ), led AS (
-    SELECT n.shard, array_position(%(names)s::text[], n.name) AS place FROM live_names AS n
-    WHERE n.bot_id = %(bot)s AND n.name = ANY (%(names)s::text[])
-    AND (n.user_id = (%(names)s::text[])[1] OR NOT (
-        starts_with(n.user_id, %(platform_user)s) AND starts_with((%(names)s::text[])[1], %(platform_user)s)
-    ))
-    FOR KEY SHARE
+    SELECT n.shard, one.place FROM unnest(%(names)s::text[]) WITH ORDINALITY AS one (name, place), LATERAL (
+        SELECT shard FROM live_names
+        WHERE bot_id = %(bot)s AND name = one.name
+        AND (user_id = (%(names)s::text[])[1] OR NOT (
+            starts_with(user_id, %(platform_user)s) AND starts_with((%(names)s::text[])[1], %(platform_user)s)
+        ))
+        FOR KEY SHARE
+    ) AS n
 ), stored AS (
     INSERT INTO inputs (shard, input, component_id, body, awaited)
     SELECT shard, CASE WHEN first THEN %(input)s::bytea ELSE %(bare)s::bytea END, %(component_id)s::text, %(body)s::bytea, false
@@ -115,11 +122,15 @@ DELETE FROM answers WHERE input_id = ANY (%b::bigint[]) RETURNING input_id, refu
 -- --- the owner: what it takes ------------------------------------------------------------------------------------------
 
 -- name: inputs
+-- The CASE keeps the index of undecided inputs out: the server would read all of it, deleted rows included.
 SELECT id, shard, input, component_id, body, awaited FROM inputs
-WHERE id = ANY (%b::bigint[]) AND rank IS NULL AND NOT failed
+WHERE id = ANY (%b::bigint[]) AND CASE WHEN failed THEN false ELSE rank IS NULL END
 
 -- name: undecided
-SELECT id, shard FROM inputs WHERE shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed ORDER BY id
+WITH found AS MATERIALIZED (
+    SELECT id, shard FROM inputs WHERE shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed
+)
+SELECT id, shard FROM found ORDER BY id
 
 -- --- the owner: what it commits ----------------------------------------------------------------------------------------
 
@@ -141,13 +152,16 @@ DELETE FROM inputs WHERE id = ANY (%b::bigint[]) AND :unless_repeated
 UPDATE inputs SET failed = true WHERE id = ANY (%b::bigint[]) AND :unless_repeated
 
 -- name: keep_inputs
-UPDATE inputs SET rank = kept.rank, decided = kept.decided
-FROM unnest(%b::bigint[], %b::bigint[], %b::bytea[]) AS kept (id, rank, decided) WHERE inputs.id = kept.id
+WITH kept AS (SELECT * FROM unnest(%b::bigint[], %b::bigint[], %b::bytea[]) AS kept (id, rank, decided))
+UPDATE inputs SET rank = kept.rank, decided = kept.decided FROM kept
+WHERE inputs.id = ANY (ARRAY(SELECT id FROM kept)) AND inputs.id = kept.id
 AND :unless_repeated
 
 -- name: move_inputs
-UPDATE inputs SET shard = moved.shard FROM unnest(%b::bigint[], %b::smallint[]) AS moved (id, shard)
-WHERE inputs.id = moved.id AND :unless_repeated
+WITH moved AS (SELECT * FROM unnest(%b::bigint[], %b::smallint[]) AS moved (id, shard))
+UPDATE inputs SET shard = moved.shard FROM moved
+WHERE inputs.id = ANY (ARRAY(SELECT id FROM moved)) AND inputs.id = moved.id
+AND :unless_repeated
 
 -- name: insert_effects
 INSERT INTO outbox (id, shard, rank, bot_id, user_id, channel, lane, kind, effect, created_at, component_id, body)
@@ -180,9 +194,12 @@ SET state = excluded.state, names = excluded.names, live = excluded.live, ended_
     session = excluded.session, ahead = excluded.ahead
 
 -- name: delete_conversations
-DELETE FROM conversations USING unnest(%b::text[], %b::text[], %b::text[]) AS gone (bot_id, user_id, channel)
-WHERE conversations.bot_id = gone.bot_id AND conversations.user_id = gone.user_id AND conversations.channel = gone.channel
-AND :unless_repeated
+DELETE FROM conversations WHERE ctid = ANY (ARRAY(
+    SELECT found.ctid FROM unnest(%b::text[], %b::text[], %b::text[]) AS gone (bot_id, user_id, channel), LATERAL (
+        SELECT c.ctid FROM conversations AS c
+        WHERE c.bot_id = gone.bot_id AND c.user_id = gone.user_id AND c.channel = gone.channel OFFSET 0
+    ) AS found
+)) AND :unless_repeated
 
 -- name: insert_names
 INSERT INTO live_names (bot_id, name, user_id, channel, shard)
@@ -207,15 +224,20 @@ ON CONFLICT DO NOTHING
 SELECT bot_id, name, user_id, channel FROM live_names WHERE shard = ANY (%b::smallint[])
 
 -- name: lock_names
-SELECT n.bot_id, n.name, n.user_id, n.channel, n.shard
-FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS ended (bot_id, name, user_id, channel)
-JOIN live_names AS n USING (bot_id, name, user_id, channel) FOR UPDATE OF n SKIP LOCKED
+SELECT found.* FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS ended (bot_id, name, user_id, channel), LATERAL (
+    SELECT n.bot_id, n.name, n.user_id, n.channel, n.shard FROM live_names AS n
+    WHERE n.bot_id = ended.bot_id AND n.name = ended.name AND n.user_id = ended.user_id AND n.channel = ended.channel
+    FOR UPDATE SKIP LOCKED
+) AS found
 
 -- name: forget_names
-DELETE FROM live_names
-USING unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS gone (bot_id, name, user_id, channel)
-WHERE live_names.bot_id = gone.bot_id AND live_names.name = gone.name AND live_names.user_id = gone.user_id
-AND live_names.channel = gone.channel
+-- They are locked, so their places stay what they are.
+DELETE FROM live_names WHERE ctid = ANY (ARRAY(
+    SELECT found.ctid FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[]) AS gone (bot_id, name, user_id, channel), LATERAL (
+        SELECT n.ctid FROM live_names AS n
+        WHERE n.bot_id = gone.bot_id AND n.name = gone.name AND n.user_id = gone.user_id AND n.channel = gone.channel OFFSET 0
+    ) AS found
+))
 
 -- --- the owner: its shards ---------------------------------------------------------------------------------------------
 
@@ -326,9 +348,13 @@ SELECT body, component_id FROM payloads WHERE bot_id = %s AND user_id = %s AND c
 -- name: newest_hook_of_user
 -- Of the conversation with an agent session, else the newest.
 SELECT user_id, channel, body, component_id FROM (
-    SELECT p.user_id, p.channel, p.body, p.component_id, p.at, true AS live FROM live_names n JOIN payloads p
-    ON p.bot_id = n.bot_id AND p.user_id = n.user_id AND p.channel = n.channel
-    JOIN conversations c ON c.bot_id = n.bot_id AND c.user_id = n.user_id AND c.channel = n.channel
+    SELECT p.user_id, p.channel, p.body, p.component_id, p.at, true AS live FROM live_names AS n, LATERAL (
+        SELECT * FROM payloads
+        WHERE bot_id = n.bot_id AND user_id = n.user_id AND channel = n.channel OFFSET 0
+    ) AS p, LATERAL (
+        SELECT session FROM conversations
+        WHERE bot_id = n.bot_id AND user_id = n.user_id AND channel = n.channel OFFSET 0
+    ) AS c
     WHERE n.bot_id = %(bot)s AND n.name = %(user)s AND c.session IS NOT NULL
     UNION ALL
     SELECT user_id, channel, body, component_id, at, false FROM payloads WHERE bot_id = %(bot)s AND user_id = %(user)s
