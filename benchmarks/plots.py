@@ -39,7 +39,7 @@ _LATENCIES = {
     "stream": "receive: stream",
     "stream-before": "version before",
     "bridge": "floor: bare aiohttp, nothing stored",
-    "bridge-promise": "bare aiohttp, one commit and a receipt each",
+    "bridge-promise": "a bare relay, one commit and a receipt each",
 }
 _SERVICES = {
     "hooks": "botkit serve, durable",

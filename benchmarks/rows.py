@@ -276,7 +276,7 @@ _RECEIVING = (
 )
 _PROMISE = _Receiving(
     name="bridge-promise",
-    label="bare aiohttp with a commit and a receipt",
+    label="a bare relay with a commit and a receipt",
     floor="bridge",
     before="stream-before",
     aims={},
