@@ -252,7 +252,9 @@ class PromisingBridge(MiawBridge):
         self._database.execute("COMMIT")
 
     def _message(self, event: bytes) -> Request:
-        return Request("post", "POST", f"{self._sink}/api/botsdk/stream/st-1/sendUserMessage", {}, event + _BODY)
+        return Request(
+            "post", "POST", f"{self._sink}/api/botsdk/stream/st-1/sendUserMessage", {}, event + _BODY
+        )
 
     def _receipt(self, conversation_id: str, entry: str, headers: Mapping[str, str]) -> Request:
         ack = {"id": str(uuid.uuid4()), "entryType": "Delivery", "conversationEntryId": entry}
