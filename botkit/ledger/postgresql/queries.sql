@@ -127,10 +127,9 @@ SELECT id, shard, input, component_id, body, awaited FROM inputs
 WHERE id = ANY (%b::bigint[]) AND CASE WHEN failed THEN false ELSE rank IS NULL END
 
 -- name: undecided
-WITH found AS MATERIALIZED (
-    SELECT id, shard FROM inputs WHERE shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed
-)
-SELECT id, shard FROM found ORDER BY id
+SELECT id, shard FROM (
+    SELECT id, shard FROM inputs WHERE shard = ANY (%b::smallint[]) AND rank IS NULL AND NOT failed OFFSET 0
+) AS found ORDER BY id
 
 -- --- the owner: what it commits ----------------------------------------------------------------------------------------
 
