@@ -190,16 +190,20 @@ class MiawBridge(Bridge):
         """Open an event stream. Returns the coroutine that relays what it brings."""
         stream = await self._long.get(url, headers=headers)
         stream.raise_for_status()
-        return self._listen(stream)
+        return self._relay(stream.content.iter_any(), headers)
 
-    async def _listen(self, stream: aiohttp.ClientResponse) -> None:
+    async def _relay(self, chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> None:
         rest = b""
-        while chunk := await stream.content.readany():
+        async for chunk in chunks:
             *events, rest = (rest + chunk).split(b"\n\n")
             for event in events:
                 if b"CONVERSATION_MESSAGE" in event and b"Agent" in event:
-                    await self._post(event)
+                    await self._pass_on(event, headers)
             del chunk
+
+    async def _pass_on(self, event: bytes, headers: Mapping[str, str]) -> None:
+        """Post an agent's message. `headers` are those of calls in its conversation."""
+        await self._post(event)
 
 
 class PromisingBridge(MiawBridge):
@@ -229,20 +233,14 @@ class PromisingBridge(MiawBridge):
         stream = await self._carrier.stream(request, silence_seconds=600).__aenter__()
         return self._relay(stream.chunks(), headers)
 
-    async def _relay(self, chunks: AsyncIterator[bytes], headers: Mapping[str, str]) -> None:
+    async def _pass_on(self, event: bytes, headers: Mapping[str, str]) -> None:
+        data = json.loads(event.partition(b"data:")[2])
+        entry = data["conversationEntry"]["identifier"]
+        posted, self._posted = self._posted, []
         loop = asyncio.get_running_loop()
-        rest = b""
-        async for chunk in chunks:
-            *events, rest = (rest + chunk).split(b"\n\n")
-            for event in events:
-                if b"CONVERSATION_MESSAGE" in event and b"Agent" in event:
-                    data = json.loads(event.partition(b"data:")[2])
-                    entry = data["conversationEntry"]["identifier"]
-                    posted, self._posted = self._posted, []
-                    await loop.run_in_executor(self._thread, self._commit, entry, event, posted)
-                    receipt = self._receipt(data["conversationId"], entry, headers)
-                    self._carrier.begin(self._message(event), partial(self._passed_on, entry, receipt))
-            del chunk
+        await loop.run_in_executor(self._thread, self._commit, entry, event, posted)
+        receipt = self._receipt(data["conversationId"], entry, headers)
+        self._carrier.begin(self._message(event), partial(self._passed_on, entry, receipt))
 
     def _commit(self, entry: str, event: bytes, posted: list[tuple[str]]) -> None:
         """Write a message, and forget those that were posted before it."""
