@@ -30,6 +30,7 @@ from botkit.relay.gateways import Gateways
 from botkit.relay.heartbeat import BEAT_SECONDS, Heartbeat
 from botkit.relay.inbound.agenda import Agenda
 from botkit.relay.inbound.event_writer import AgentEventWriter
+from botkit.relay.inbound.openings import Openings
 from botkit.relay.inbound.poll import PollReceiver
 from botkit.relay.inbound.receipts import Receipts
 from botkit.relay.inbound.receivers import STOP_SECONDS, Receiver, Receivers
@@ -53,7 +54,7 @@ from botkit.relay.timers import SWEEP_EVERY, Timers, sweep
 _log = get_logger("botkit.relay")
 
 MAX_CONNECTING = 64
-"""Max streams being opened at the same time; after a restart, every conversation needs one."""
+"""Max streams being opened, and lists being read after that, at the same time; after a restart, every conversation needs both."""
 
 
 class Engine:
@@ -87,7 +88,7 @@ class Engine:
         self._breakers = CircuitBreakers(self._heartbeat)
         self._leaving = Leaving()
         self._losing: set[asyncio.Task[Mapping[int, ConversationId]]] = set()
-        self._connecting = asyncio.Semaphore(MAX_CONNECTING)
+        self._openings = Openings(MAX_CONNECTING)
         self.schedule = new_schedule()
         self.timers = Timers(self.schedule, self._ledger_client, clock, self._heartbeat)
         self._receipts = Receipts(gateways, clock, ledger.may_act)
@@ -165,6 +166,10 @@ class Engine:
         self._leaving.others_come()
         self._delivery.failing.take_over({item.conversation_id for item in undelivered})
         self._carry_on(undelivered, conversations)
+
+    def is_catching_up(self) -> bool:
+        """See `ledger.interface.Moves`. Any thread."""
+        return self._openings.is_busy
 
     def announce_loss(self, leaves: Leaves, seconds: float) -> Loss:
         """See `Leaving.announce`. Any thread; `let_go` has to follow."""
@@ -331,7 +336,7 @@ class Engine:
             breaker=breaker,
             heartbeat=self._heartbeat,
             metrics=self._metrics,
-            connecting=self._connecting,
+            openings=self._openings,
             path=self._paths.get(bot_id, name),
             agenda=agenda,
         )

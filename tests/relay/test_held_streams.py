@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -268,13 +269,14 @@ async def test_what_happened_before_the_stream_was_open_proves_nothing(world: Wo
 
 
 async def test_a_stream_that_waits_for_its_turn_is_polled_and_proves_nothing(world: World) -> None:
-    for _ in range(MAX_CONNECTING):
-        await world.engine._connecting.acquire()
-    world.system.listed = [said("e1", "meanwhile")]
-    world.ledger.decided(conversation())
-    await world.clock.advance(30)
-    assert texts(world) == ["meanwhile"]
-    assert (world.metrics.held, world.system.connects) == (0, [])
+    async with AsyncExitStack() as others:
+        for _ in range(MAX_CONNECTING):
+            await others.enter_async_context(world.engine._openings.stream())
+        world.system.listed = [said("e1", "meanwhile")]
+        world.ledger.decided(conversation())
+        await world.clock.advance(30)
+        assert texts(world) == ["meanwhile"]
+        assert (world.metrics.held, world.system.connects) == (0, [])
 
 
 async def arrive(world: World, *lateness: float) -> None:

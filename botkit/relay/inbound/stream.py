@@ -22,6 +22,7 @@ from botkit.observability.failures import failure_of
 from botkit.observability.tracebacks import where
 from botkit.relay.inbound.event_writer import ListRead
 from botkit.relay.inbound.merging import any_end
+from botkit.relay.inbound.openings import Openings
 from botkit.relay.inbound.receivers import Receiver
 from botkit.relay.inbound.stream_health import PINGS_NEEDED, Proof, StreamHealth
 from botkit.relay.inbound.stream_order import StreamOrder
@@ -51,7 +52,7 @@ class StreamReceiver(Receiver):
 
     name: str
     metrics: RelayMetrics
-    connecting: asyncio.Semaphore
+    openings: Openings
     path: StreamPath
     _health: StreamHealth = field(init=False, default_factory=StreamHealth)
     _beside: asyncio.Task[None] | None = field(init=False, default=None)
@@ -66,6 +67,8 @@ class StreamReceiver(Receiver):
     _has_answered: bool = field(init=False, default=False)
     """The agents' side answered since the last connect: the stream, or the list in its place."""
     _next_list: float = field(init=False, default=0.0)
+    _has_first_list: bool = field(init=False, default=True)
+    """Not between a connect and the first list after it."""
     _order: StreamOrder = field(init=False)
     _has_list: bool = field(init=False)
 
@@ -219,12 +222,12 @@ class StreamReceiver(Receiver):
             self.calm_until = max(self.calm_until, self._calm_until())
 
     async def _connect(self, batches: AsyncIterator[Batch]) -> bool:
-        """Wait for the first batch of a new stream and reconcile it; few streams are opened at once.
+        """Wait for the first batch of a new stream and reconcile it, or let the list come later if other streams wait.
 
         Returns:
             False if there is no stream to listen to.
         """
-        async with self.connecting:
+        async with self.openings.stream():
             if self.path.held_since > self._health.opened_at:
                 return False  # Another receiver found out while this one waited for its turn.
             self._connecting_at = self.clock.boottime()
@@ -239,10 +242,34 @@ class StreamReceiver(Receiver):
             self.path.reached(now)
             self.breaker.reached()
             self._order.opened()
-            await self._reconcile(self.writer.within_bounds(first.events))
-            # A stream need not repeat what happened before it was open.
-            self._health.missed_at = 0.0
+            events, self._has_first_list = self.writer.within_bounds(first.events), False
+            if self._has_list and self.openings.has_waiting_streams and not events and self._beside is None:
+                # Events that come before it are written together with it, as always when a list is due.
+                self._next_list = 0.0
+                self._begin_beside(self._list_later())
+            else:
+                await self._read_first_list(events)
             return True
+
+    async def _read_first_list(self, streamed: Sequence[FromAgents]) -> None:
+        await self._reconcile(streamed)
+        # A stream need not repeat what happened before it was open.
+        self._health.missed_at = 0.0
+
+    async def _list_later(self) -> None:
+        """Read the first list when the streams that wait are open, unless an event was earlier."""
+        async with self.openings.list():
+            if self._has_first_list:
+                return
+            try:
+                await self._read_first_list(())
+            except AccessExpired as error:
+                self._leave_stream(self._lost_by(error, LossReason.EXPIRED))
+            except ConversationClosed as error:
+                self._leave_stream(self._lost_by(error, LossReason.CLOSED))
+            else:
+                if self.writer.is_over:
+                    self._leave_stream()
 
     async def _check_headers(self, opened_at: float) -> str | None:
         """No headers came: a proxy holds them back if the list answers. Returns like `_until_broken`."""
@@ -283,10 +310,15 @@ class StreamReceiver(Receiver):
                 return
 
     def _has_read(self, read: ListRead, *, doubt: str = "", ready_since: float) -> None:
-        """Learn from a list what the stream has missed. `ready_since`: since when its next bytes were awaited."""
+        """Learn from a list what the stream has missed. `ready_since`: since when its next bytes were awaited.
+
+        Before the first list, it has missed nothing: it need not repeat what happened before it was open.
+        """
         now = self.clock.boottime()
         self._next_list = now + RECONCILE_SECONDS * (2 + 2 * self.chance()) / 3
-        if read.has_news:
+        if not self._has_first_list:
+            self._has_first_list, ready_since = True, float("inf")
+        elif read.has_news:
             self._health.missed(now)
         self._order.list_read(now, read, doubt=doubt, is_stale=self._is_stale(now, read, ready_since))
 

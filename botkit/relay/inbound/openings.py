@@ -1,0 +1,78 @@
+"""Whose turn it is to open an event stream, and to read the list after that; few do it at once.
+
+After the end of another process, thousands of conversations need both. A stream resumes where the former one ended
+(docs/protocols/salesforce-miaw.md, 4.5), so with its stream a conversation has nearly everything, and the list only proves it.
+So while streams wait, they are opened first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Openings:
+    """Turns: those of streams come first, each kind in its order. Lives on one loop.
+
+    Args:
+        at_once: max streams being opened and lists being read after that.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._free = at_once
+        self._streams: dict[asyncio.Future[None], None] = {}
+        self._lists: dict[asyncio.Future[None], None] = {}
+
+    @property
+    def has_waiting_streams(self) -> bool:
+        """Whether streams wait for their turn."""
+        return bool(self._streams)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything waits for its turn. Any thread."""
+        return bool(self._streams or self._lists)
+
+    @asynccontextmanager
+    async def stream(self) -> AsyncIterator[None]:
+        """The turn to open a stream."""
+        await self._turn(self._streams)
+        try:
+            yield
+        finally:
+            self._next()
+
+    @asynccontextmanager
+    async def list(self) -> AsyncIterator[None]:
+        """The turn to read the list of a stream that is open."""
+        await self._turn(self._lists)
+        try:
+            yield
+        finally:
+            self._next()
+
+    async def _turn(self, waiting: dict[asyncio.Future[None], None]) -> None:
+        if self._free and not self.is_busy:
+            self._free -= 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        waiting[turn] = None
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn in waiting:
+                del waiting[turn]
+            else:
+                self._next()  # It was cancelled in the moment in which it got its turn.
+            raise
+
+    def _next(self) -> None:
+        """A turn has ended: it goes to the one that has waited longest, if any does."""
+        if waiting := self._streams or self._lists:
+            turn = next(iter(waiting))
+            del waiting[turn]
+            if not turn.done():
+                turn.set_result(None)
+        else:
+            self._free += 1
