@@ -126,6 +126,9 @@ class Moves(Protocol):
             conversations: as `Ledger.open_conversations` has them.
         """
 
+    def is_catching_up(self) -> bool:
+        """Whether so much has come that some of it still waits for its turn, such as for its event stream. A hint."""
+
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
         """Stop working on the conversations that leave.
 

@@ -113,6 +113,10 @@ class Relay:
             if not self._closing:
                 self._soon(lambda engine: engine.gain(undelivered, conversations))
 
+    def is_catching_up(self) -> bool:
+        """See `ledger.interface.Moves`. Any thread."""
+        return self._engine is not None and self._engine.is_catching_up()
+
     def lose(self, leaves: Leaves, *, orderly: bool) -> Future[None]:
         """See `ledger.interface.Moves`. Any thread, in the order of the commits.
 

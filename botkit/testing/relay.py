@@ -115,6 +115,10 @@ class StepwiseRelay:
                 for timer in session.timers:
                     self._timers[session.id, timer.name] = timer.due, conversation.id
 
+    def is_catching_up(self) -> bool:
+        """Never: nothing waits here."""
+        return False
+
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
         """Drop what is queued. Nothing is in progress."""
         self._outbox = deque(item for item in self._outbox if not leaves(item.conversation_id))
@@ -232,6 +236,10 @@ class RecordingRelay:
     def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         """Record, as what an earlier process left."""
         self.resumed += [item.id for item in undelivered]
+
+    def is_catching_up(self) -> bool:
+        """Never: nothing waits here."""
+        return False
 
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
         """Nothing is in progress."""

@@ -161,6 +161,9 @@ class Relay:
     def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         self.items.update((item.id, item) for item in undelivered)
 
+    def is_catching_up(self) -> bool:
+        return False
+
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
         self.items = {number: item for number, item in self.items.items() if not leaves(item.conversation_id)}
         gone: Future[None] = Future()

@@ -50,11 +50,18 @@ class Moves:
         self.gains = 0
         self.at_once = True
         """Whether it lets go at once of what another has already."""
+        self.asked = 0
+        """How often it was asked whether it is catching up."""
+        self.catches_up = False
 
     def gain(
         self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation], **_: object
     ) -> None:
         self.gains += 1
+
+    def is_catching_up(self) -> bool:
+        self.asked += 1
+        return self.catches_up
 
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
         let_go: Future[None] = Future()
@@ -230,3 +237,25 @@ def test_a_shard_with_too_many_conversations_is_given_up_alone(
         until(lambda: moves.lost, "for it to give shards up")
         leaves, _, _ = moves.lost[0]
         assert [leaves(_somebody_in(shard)) for shard in (SHARDS - 1, SHARDS - 2)] == [True, False]
+
+
+def test_nothing_is_given_up_before_what_was_taken_on_is_received(
+    ledger: PostgresLedger, moves: Moves, postgresql: Server
+) -> None:
+    """The streams of a process that has ended are opened by all others together, before it gets its share back."""
+    moves.catches_up = True
+    with _another_member(postgresql.url):
+        until(lambda: moves.asked > 1, "for two turns")
+        assert not moves.lost
+        moves.catches_up = False
+        until(lambda: moves.lost, "for it to give shards up")
+
+
+def test_shards_are_given_up_at_last_although_streams_still_wait(
+    ledger: PostgresLedger, moves: Moves, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(owner, "CATCHES_UP_SECONDS", 0.2)
+    moves.catches_up = True
+    with _another_member(postgresql.url):
+        until(lambda: moves.lost, "for it to give shards up")
+    assert moves.asked

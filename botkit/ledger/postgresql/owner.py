@@ -49,6 +49,9 @@ LEAVE_SECONDS = 10.0
 """Max wait for the relay to stop working on conversations."""
 LEAVING_LOOK_SECONDS = 0.05
 """How often it looks whether the relay has stopped, if nothing else happens."""
+CATCHES_UP_SECONDS = 15.0
+"""Max time for which it keeps what it should give up, while it still opens the streams of what it has taken on: after the end of
+a process, all the others open them together, faster than the one that is back could alone."""
 MAX_CLAIMED = 16
 """Max shards taken on at once: while it reads thousands of effects, the session is silent."""
 KEPT_SECONDS = 10.0
@@ -102,6 +105,8 @@ class Owner:
         self._waiting: Hearing[Queued] = Hearing(check="PostgreSQL")
         self._leaving: Set[int] = frozenset()
         """Shards that are given up just now: their inputs are left to the next owner."""
+        self._too_many_since: BootTime | None = None
+        """Since when it has had shards to give up."""
         self._lost_at: BootTime | None = None
         self._said: set[str] = set()
         """Why there is no connection, as the log has said."""
@@ -331,7 +336,7 @@ class Owner:
 
     def _turn(self, connection: Connection) -> None:
         gives_up, may_claim = self._own.turn(connection)
-        if gives_up and not self._waiting.closed:
+        if self._may_give_up(gives_up):
             self._leave(connection, self._held.some_of(gives_up), told=True)
         before, effects = len(self._own.shards), 0
         for first in range(0, len(may_claim), MAX_CLAIMED):
@@ -344,6 +349,16 @@ class Owner:
             self._held.ended_names.forget(connection, self._held.passed_on.rows | self._taking.unreadable)
         if owned := len(self._own.shards) - before:
             _log.info("shards_gained", shards=owned, effects=effects, owned=len(self._own.shards))
+
+    def _may_give_up(self, shards: Set[int]) -> bool:
+        """Whether to give some of these up now."""
+        if not shards or self._waiting.closed:
+            self._too_many_since = None
+            return False
+        self._too_many_since = self._too_many_since or boottime()
+        if boottime() - self._too_many_since >= CATCHES_UP_SECONDS:
+            return True
+        return self._moves is None or not self._moves.is_catching_up()
 
     def _leave(self, connection: Connection, shards: set[int], *, told: bool) -> None:
         """Give up shards: first the relay stops working on them, then the locks are released."""
