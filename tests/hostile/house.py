@@ -81,7 +81,7 @@ class House:
     async def settled(self) -> None:
         """Wait until every process is ready; with PostgreSQL, also until every shard has an owner and every member its share.
 
-        It also collects garbage, which is left undone otherwise; see `NEVER`.
+        It also collects what has become garbage since it was called last, which is left undone otherwise; see `NEVER`.
         """
         for member in self.members:
             await member.ready(self.session)

@@ -11,7 +11,7 @@ from botkit.errors import AccessExpired, CallError, ConversationClosed, ServerTr
 from botkit.handoff.conversation import Conversation
 from botkit.handoff.events import AgentSaid, AgentsLost, LossReason
 from botkit.relay import engine
-from botkit.relay.inbound.openings import Openings
+from botkit.relay.inbound.openings import STREAMS_BETWEEN, Openings
 from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
 from tests.relay.relay_doubles import OTHER, World, conversation, ended, said
@@ -70,12 +70,73 @@ async def test_what_a_stream_brings_before_the_list_comes_after_what_the_list_ha
 
 async def test_a_list_that_was_read_for_an_event_is_not_read_again(world: World) -> None:
     await two_come(world)
-    second_list = world.system.gates.pop("fetch")
     world.system.connections[0].say(said("e2", "newer"))
+    await settle()
+    world.system.gates["fetch"].set()
     await async_until(lambda: texts(world) == ["newer"])
-    second_list.set()
     await async_until(lambda: not world.engine.is_catching_up())
     assert len(world.system.fetches) == 2
+
+
+async def test_events_in_doubt_wait_for_the_first_list_however_long_it_takes(world: World) -> None:
+    await two_come(world)
+    second_list = world.system.gates["fetch"]
+    world.system.gates["fetch"] = first_list = asyncio.Event()
+    world.system.listed = [said("e1", "missed")]
+    world.system.connections[0].say(said("e2", "newer"), doubt="gap")
+    await settle()
+    world.system.fails("fetch", ServerTrouble("list entries", status=500))  # the second's
+    second_list.set()
+    await world.clock.advance(3)
+    assert texts(world) == []
+    first_list.set()
+    await async_until(lambda: texts(world) == ["missed", "newer"])
+
+
+async def test_an_event_in_hand_is_written_although_the_list_is_refused(world: World) -> None:
+    await two_come(world)
+    second_list = world.system.gates["fetch"]
+    world.system.gates["fetch"] = first_list = asyncio.Event()
+    second_list.set()
+    await async_until(lambda: len(world.system.fetches) == 2)
+    world.system.connections[0].say(said("e2", "newer"))
+    await settle()
+    expired = AccessExpired("list entries")
+    world.system.fails("fetch", expired, expired)
+    world.system.gates["fetch"] = list_of_event = asyncio.Event()
+    first_list.set()
+    await settle()
+    list_of_event.set()
+    await async_until(lambda: any(isinstance(event, AgentsLost) for event in world.ledger.events))
+    assert texts(world) == ["newer"]
+
+
+async def test_a_keep_alive_does_not_take_the_list_out_of_turn(world: World) -> None:
+    await two_come(world)
+    world.system.connections[0].say()
+    await settle()
+    assert len(world.system.fetches) == 1
+    world.system.gates["fetch"].set()
+    await async_until(lambda: len(world.system.fetches) == 2)
+
+
+async def test_a_silent_stream_is_suspected_while_its_list_waits(world: World) -> None:
+    """Behind a proxy that holds streams back, all lists wait as long as streams break and are opened again."""
+    openings = world.engine._openings
+    others = [Turn(openings.stream()) for _ in range(2)]
+    await settle()
+    world.ledger.decided(conversation())
+    await settle()
+    others.append(Turn(openings.stream()))
+    for one in others[:2]:
+        await one.ends()
+    others += [Turn(openings.stream()), Turn(openings.stream())]
+    await async_until(lambda: len(world.system.connections) == 1)
+    world.system.listed = [said("e1", "unheard")]
+    await world.clock.advance(10)
+    assert texts(world) == ["unheard"]
+    for one in others[2:]:
+        await one.ends()
 
 
 async def test_what_only_the_later_list_has_does_not_speak_against_the_stream(world: World) -> None:
@@ -118,9 +179,12 @@ async def test_an_end_in_the_later_list_closes_the_stream(world: World) -> None:
     await async_until(lambda: world.system.closed_streams == 1)
 
 
-async def test_a_later_list_that_fails_is_read_with_the_next_keep_alive(world: World) -> None:
+@pytest.mark.parametrize("error", [ServerTrouble("list entries", status=500), RuntimeError("a defect")])
+async def test_a_later_list_that_fails_is_read_with_the_next_keep_alive(
+    world: World, error: Exception
+) -> None:
     await two_come(world)
-    world.system.fails("fetch", None, ServerTrouble("list entries", status=500))
+    world.system.fails("fetch", None, error)
     world.system.gates["fetch"].set()
     await async_until(lambda: len(world.system.fetches) == 2)
     world.system.listed = [said("e1", "missed")]
@@ -161,6 +225,32 @@ async def test_streams_have_their_turns_before_lists_and_each_in_order() -> None
         assert [turn for turn in turns if turn.has_it] == [one]
         await one.ends()
     assert not openings.is_busy
+
+
+async def test_a_list_waits_for_so_many_streams_only() -> None:
+    openings = Openings(1)
+    streams = [Turn(openings.stream()) for _ in range(STREAMS_BETWEEN + 2)]
+    list_ = Turn(openings.list())
+    await settle()
+    for one in streams[:-1]:
+        assert one.has_it
+        await one.ends()
+    assert (list_.has_it, streams[-1].has_it) == (True, False)
+    await list_.ends()
+    await streams[-1].ends()
+
+
+async def test_a_list_for_which_an_event_waits_comes_before_streams() -> None:
+    openings = Openings(1)
+    first, stream, hurried = (
+        Turn(openings.stream()),
+        Turn(openings.stream()),
+        Turn(openings.list(hurried=True)),
+    )
+    await settle()
+    for one in (first, hurried, stream):
+        assert one.has_it
+        await one.ends()
 
 
 async def test_as_many_as_allowed_have_their_turns_at_once() -> None:

@@ -2,7 +2,7 @@
 
 After the end of another process, thousands of conversations need both. A stream resumes where the former one ended
 (docs/protocols/salesforce-miaw.md, 4.5), so with its stream a conversation has nearly everything, and the list only proves it.
-So while streams wait, they are opened first.
+So while streams wait, they are opened first. An event that its stream has brought waits for its list, which comes before both.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+_Queue = dict[asyncio.Future[None], None]
+STREAMS_BETWEEN = 7
+"""While streams wait, a list is read after so many of them: where streams are slow or break again and again, some always wait."""
+
 
 class Openings:
-    """Turns: those of streams come first, each kind in its order. Lives on one loop.
+    """Turns, each kind in its order. Lives on one loop.
 
     Args:
         at_once: max streams being opened and lists being read after that.
@@ -21,8 +25,11 @@ class Openings:
 
     def __init__(self, at_once: int) -> None:
         self._free = at_once
-        self._streams: dict[asyncio.Future[None], None] = {}
-        self._lists: dict[asyncio.Future[None], None] = {}
+        self._hurried_lists: _Queue = {}
+        self._streams: _Queue = {}
+        self._lists: _Queue = {}
+        self._streams_since = 0
+        """How many streams had their turns since a list had one."""
 
     @property
     def has_waiting_streams(self) -> bool:
@@ -32,7 +39,7 @@ class Openings:
     @property
     def is_busy(self) -> bool:
         """Whether anything waits for its turn. Any thread."""
-        return bool(self._streams or self._lists)
+        return bool(self._hurried_lists or self._streams or self._lists)
 
     @asynccontextmanager
     async def stream(self) -> AsyncIterator[None]:
@@ -44,15 +51,15 @@ class Openings:
             self._next()
 
     @asynccontextmanager
-    async def list(self) -> AsyncIterator[None]:
-        """The turn to read the list of a stream that is open."""
-        await self._turn(self._lists)
+    async def list(self, *, hurried: bool = False) -> AsyncIterator[None]:
+        """The turn to read the list of a stream that is open. `hurried`: an event waits for it."""
+        await self._turn(self._hurried_lists if hurried else self._lists)
         try:
             yield
         finally:
             self._next()
 
-    async def _turn(self, waiting: dict[asyncio.Future[None], None]) -> None:
+    async def _turn(self, waiting: _Queue) -> None:
         if self._free and not self.is_busy:
             self._free -= 1
             return
@@ -68,11 +75,19 @@ class Openings:
             raise
 
     def _next(self) -> None:
-        """A turn has ended: it goes to the one that has waited longest, if any does."""
-        if waiting := self._streams or self._lists:
+        """A turn has ended: another gets it, if any waits."""
+        if waiting := self._hurried_lists or self._streams_or_lists():
             turn = next(iter(waiting))
             del waiting[turn]
             if not turn.done():
                 turn.set_result(None)
         else:
             self._free += 1
+
+    def _streams_or_lists(self) -> _Queue:
+        """Those whose turn it is."""
+        if self._streams and (not self._lists or self._streams_since < STREAMS_BETWEEN):
+            self._streams_since += 1
+            return self._streams
+        self._streams_since = 0
+        return self._lists

@@ -57,6 +57,8 @@ class StreamReceiver(Receiver):
     _health: StreamHealth = field(init=False, default_factory=StreamHealth)
     _beside: asyncio.Task[None] | None = field(init=False, default=None)
     """Polls the list while the stream is suspect."""
+    _listing: asyncio.Task[None] | None = field(init=False, default=None)
+    """Reads the first list when its turn has come."""
     _leave: asyncio.Timeout | None = field(init=False, default=None)
     """Ends the current connection when it is rescheduled."""
     _connecting_at: float = field(init=False, default=0.0)
@@ -105,9 +107,9 @@ class StreamReceiver(Receiver):
         if self._connecting_at and now - self._headers_since(now) >= HEADERS_SECONDS and self._has_list:
             self._leave_stream()
         elif self._beside is None and self._is_suspect(now):
-            self._begin_beside(self._poll_beside())
+            self._beside = self._begin(self._poll_beside())
         elif self._beside is None and self._has_list and self._order.may_check(now):
-            self._begin_beside(self._check())
+            self._beside = self._begin(self._check())
         elif not self.path.is_held:
             self.calm_until = self._calm_until()
 
@@ -162,8 +164,9 @@ class StreamReceiver(Receiver):
         finally:
             self.path.listening.discard(self)
             self._leave = None
-            if self._beside is not None:
-                self._beside.cancel()
+            for task in (self._beside, self._listing):
+                if task is not None:
+                    task.cancel()
         if not self._is_connected:
             return await self._poll()
         if self.clock.boottime() - since >= STABLE_SECONDS:
@@ -195,7 +198,11 @@ class StreamReceiver(Receiver):
                     self.needs_look()
                 if events:
                     self._order.arrived(now, events)
-                if doubt or now >= self._next_list or any_end(events):
+                if not self._has_first_list and (events or doubt):
+                    # As if they came after it: it may take its time, and they are in no doubt then.
+                    async with self.openings.list(hurried=True):
+                        await self._reconcile(events)
+                elif doubt or now >= self._next_list or any_end(events):
                     await self._reconcile(events, doubt=doubt, ready_since=ready_since)
                 elif events and self._has_list:
                     await self.writer.begin(events)
@@ -244,9 +251,8 @@ class StreamReceiver(Receiver):
             self._order.opened()
             events, self._has_first_list = self.writer.within_bounds(first.events), False
             if self._has_list and self.openings.has_waiting_streams and not events and self._beside is None:
-                # Events that come before it are written together with it, as always when a list is due.
-                self._next_list = 0.0
-                self._begin_beside(self._list_later())
+                self._next_list = float("inf")
+                self._listing = self._begin(self._list_later())
             else:
                 await self._read_first_list(events)
             return True
@@ -257,19 +263,21 @@ class StreamReceiver(Receiver):
         self._health.missed_at = 0.0
 
     async def _list_later(self) -> None:
-        """Read the first list when the streams that wait are open, unless an event was earlier."""
-        async with self.openings.list():
-            if self._has_first_list:
-                return
-            try:
-                await self._read_first_list(())
-            except AccessExpired as error:
-                self._leave_stream(self._lost_by(error, LossReason.EXPIRED))
-            except ConversationClosed as error:
-                self._leave_stream(self._lost_by(error, LossReason.CLOSED))
-            else:
-                if self.writer.is_over:
-                    self._leave_stream()
+        """Read the first list when its turn has come, unless an event or a suspicion was earlier."""
+        try:
+            async with self.openings.list():
+                if not self._has_first_list:
+                    await self._read_first_list(())
+                    if self.writer.is_over:
+                        self._leave_stream()
+        except (AccessExpired, ConversationClosed) as error:
+            # While events wait to be written, they are: the list that is read for them is refused too.
+            if self._health.waiting_since < float("inf"):
+                expired = isinstance(error, AccessExpired)
+                self._leave_stream(self._lost_by(error, LossReason.EXPIRED if expired else LossReason.CLOSED))
+        finally:
+            if not self._has_first_list:
+                self._next_list = 0.0
 
     async def _check_headers(self, opened_at: float) -> str | None:
         """No headers came: a proxy holds them back if the list answers. Returns like `_until_broken`."""
@@ -415,17 +423,22 @@ class StreamReceiver(Receiver):
         self._has_read(read, ready_since=self._health.waiting_since if listening else float("inf"))
 
     def _leave_stream(self, lost: str | None = None) -> None:
-        leave, self._leave, self._lost = self._leave, None, lost
+        leave, self._leave = self._leave, None
         if leave is not None:
+            self._lost = lost
             leave.reschedule(asyncio.get_running_loop().time())
 
-    def _begin_beside(self, work: Coroutine[Any, Any, None]) -> None:
-        self._beside = asyncio.create_task(work)
-        self._beside.add_done_callback(self._beside_ended)
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Start a task beside the stream."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._ended)
+        return task
 
-    def _beside_ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, task: asyncio.Task[None]) -> None:
         if self._beside is task:
             self._beside = None
+        if self._listing is task:
+            self._listing = None
         if task.cancelled() or (error := task.exception()) is None or isinstance(error, LedgerClosed):
             return
         names = self.writer.names()
