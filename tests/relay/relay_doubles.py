@@ -55,6 +55,7 @@ from botkit.handoff.effects import (
 from botkit.handoff.events import (
     AgentSaid,
     AgentSessionEnded,
+    AgentsLost,
     Content,
     Event,
     PositionAdvanced,
@@ -669,6 +670,16 @@ class World:
     def sent(self) -> list[str]:
         """The names of the calls to the platform."""
         return [call.what for call in self.platform.calls]
+
+
+def texts(world: World) -> list[str]:
+    """What the agents have said, as it was submitted."""
+    return [event.content.text for event in world.ledger.events if isinstance(event, AgentSaid)]
+
+
+def losses(world: World) -> list[str]:
+    """Why sessions were lost."""
+    return [event.why for event in world.ledger.events if isinstance(event, AgentsLost)]
 
 
 def said(entry: str, text: str = "hello", *, ms: int = 0, position: str = "") -> AgentSaid:

@@ -11,13 +11,13 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from botkit.errors import CallRefused, ServerTrouble, Unreachable
 from botkit.handoff.conversation import Conversation, ConversationId
 from botkit.handoff.effects import PassToBot, SendToUser
-from botkit.handoff.events import AgentSaid, AgentsLost, Content, MessageAccepted
+from botkit.handoff.events import AgentSaid, Content, MessageAccepted
 from botkit.relay import clock as relay_clock
 from botkit.relay.clock import SystemClock
 from botkit.relay.schedule import keep_up, new_schedule
 from botkit.testing.clock import settle
 from botkit.testing.waiting import async_until
-from tests.relay.relay_doubles import OTHER, USER, Connection, World, conversation, said, writes
+from tests.relay.relay_doubles import OTHER, USER, Connection, World, conversation, losses, said, writes
 from tests.relay.test_delivery import to_agent
 
 STEPS = pytest.mark.parametrize("step", [-600.0, -400.0, -60.0, 60.0, 400.0, 600.0])
@@ -29,10 +29,6 @@ async def listening(world: World) -> Connection:
     await async_until(lambda: bool(world.system.connections))
     await settle()
     return world.system.connections[0]
-
-
-def losses(world: World) -> list[str]:
-    return [event.why for event in world.ledger.events if isinstance(event, AgentsLost)]
 
 
 # --- hooks and messages -----------------------------------------------------------------------------------------

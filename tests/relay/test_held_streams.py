@@ -30,6 +30,7 @@ from tests.relay.relay_doubles import (
     conversation,
     ended,
     said,
+    texts,
 )
 
 POLL_SECONDS = 2.0
@@ -48,10 +49,6 @@ async def listening(world: World) -> None:
     await settle()
     world.system.connections[-1].say()
     await settle()
-
-
-def texts(world: World) -> list[str]:
-    return [event.content.text for event in world.ledger.events if isinstance(event, AgentSaid)]
 
 
 def numbered(number: int) -> Conversation:

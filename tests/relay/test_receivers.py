@@ -34,8 +34,10 @@ from tests.relay.relay_doubles import (
     World,
     conversation,
     ended,
+    losses,
     noticed,
     said,
+    texts,
 )
 
 
@@ -49,14 +51,6 @@ async def connection(world: World, number: int) -> Connection:
     await async_until(lambda: len(world.system.connections) >= number)
     await settle()
     return world.system.connections[number - 1]
-
-
-def texts(world: World) -> list[str]:
-    return [event.content.text for event in world.ledger.events if isinstance(event, AgentSaid)]
-
-
-def losses(world: World) -> list[str]:
-    return [event.why for event in world.ledger.events if isinstance(event, AgentsLost)]
 
 
 # --- when to listen ---------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from msgspec import structs
 from botkit.boottime import BootTime
 from botkit.errors import CallRefused, ServerTrouble, Unreachable
 from botkit.handoff.conversation import Conversation, ConversationId
-from botkit.handoff.events import AgentSaid, AgentTyping
+from botkit.handoff.events import AgentTyping
 from botkit.relay.inbound import stream_trust
 from botkit.relay.inbound.stream_order import StreamOrder
 from botkit.testing.clock import settle
@@ -27,6 +27,7 @@ from tests.relay.relay_doubles import (
     conversation,
     noticed,
     said,
+    texts,
 )
 
 GAP = "gap"
@@ -47,10 +48,6 @@ async def listening(world: World) -> Connection:
     stream.say()
     await settle()
     return stream
-
-
-def texts(world: World) -> list[str]:
-    return [event.content.text for event in world.ledger.events if isinstance(event, AgentSaid)]
 
 
 def lists(world: World, *entries: str) -> None:

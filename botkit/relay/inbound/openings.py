@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 _Queue = dict[asyncio.Future[None], None]
 STREAMS_BETWEEN = 7
-"""While streams wait, a list is read after so many of them: where streams are slow or break again and again, some always wait."""
+"""After this many streams a list has its turn, although more streams wait: otherwise no list would be read while streams keep
+breaking and are opened again."""
 
 
 class Openings:
@@ -41,25 +42,23 @@ class Openings:
         """Whether anything waits for its turn. Any thread."""
         return bool(self._hurried_lists or self._streams or self._lists)
 
-    @asynccontextmanager
-    async def stream(self) -> AsyncIterator[None]:
+    def stream(self) -> AbstractAsyncContextManager[None]:
         """The turn to open a stream."""
-        await self._turn(self._streams)
-        try:
-            yield
-        finally:
-            self._next()
+        return self._turn(self._streams)
+
+    def list(self, *, hurried: bool = False) -> AbstractAsyncContextManager[None]:
+        """The turn to read the list of a stream that is open. `hurried`: an event waits for it."""
+        return self._turn(self._hurried_lists if hurried else self._lists)
 
     @asynccontextmanager
-    async def list(self, *, hurried: bool = False) -> AsyncIterator[None]:
-        """The turn to read the list of a stream that is open. `hurried`: an event waits for it."""
-        await self._turn(self._hurried_lists if hurried else self._lists)
+    async def _turn(self, waiting: _Queue) -> AsyncIterator[None]:
+        await self._wait(waiting)
         try:
             yield
         finally:
             self._next()
 
-    async def _turn(self, waiting: _Queue) -> None:
+    async def _wait(self, waiting: _Queue) -> None:
         if self._free and not self.is_busy:
             self._free -= 1
             return

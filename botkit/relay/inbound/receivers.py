@@ -97,10 +97,8 @@ class Receiver(ABC):
             return self._not_answered()
         try:
             read = await self.writer.reconcile(self.system)
-        except AccessExpired as error:
-            return self._lost_by(error, LossReason.EXPIRED)
-        except ConversationClosed as error:
-            return self._lost_by(error, LossReason.CLOSED)
+        except (AccessExpired, ConversationClosed) as error:
+            return self._lost_by(error)
         except CallError as error:
             self._failed_polls += 1
             wait = max(self.backoff.delay(self._failed_polls, chance=self.chance()), error.retry_after or 0.0)
@@ -125,10 +123,10 @@ class Receiver(ABC):
         self._failure = failure_of(error)
         self.writer.trouble(event, self._failure, noted=self._noted <= MAX_NOTED, level=level)
 
-    def _lost_by(self, error: CallError, why: str) -> str:
-        """Keep the failure that ends the session, for `_report_lost`."""
+    def _lost_by(self, error: AccessExpired | ConversationClosed) -> str:
+        """Why the session is lost; the failure is kept for `_report_lost`."""
         self._failure = failure_of(error)
-        return why
+        return LossReason.EXPIRED if isinstance(error, AccessExpired) else LossReason.CLOSED
 
     async def _report_lost(self, why: str) -> None:
         await self.writer.report_lost(why, self._failure or self.breaker.latest)

@@ -16,7 +16,7 @@ from typing import Any
 from botkit.agents import Batch
 from botkit.boottime import BootTime
 from botkit.errors import AccessExpired, CallError, ConversationClosed, LedgerClosed, Unreachable
-from botkit.handoff.events import FromAgents, LossReason
+from botkit.handoff.events import FromAgents
 from botkit.observability.events import get_logger
 from botkit.observability.failures import failure_of
 from botkit.observability.tracebacks import where
@@ -147,10 +147,10 @@ class StreamReceiver(Receiver):
                 self._leave = leave
                 await self._listen()
         except AccessExpired as error:
-            return self._lost_by(error, LossReason.EXPIRED)
+            return self._lost_by(error)
         except ConversationClosed as error:
             await self.writer.reconcile_if_possible(self.system)
-            return self._lost_by(error, LossReason.CLOSED)
+            return self._lost_by(error)
         except TimeoutError:
             if not leave.expired():
                 raise
@@ -249,32 +249,29 @@ class StreamReceiver(Receiver):
             self.path.reached(now)
             self.breaker.reached()
             self._order.opened()
-            events, self._has_first_list = self.writer.within_bounds(first.events), False
+            self._has_first_list = False
+            events = self.writer.within_bounds(first.events)
             if self._has_list and self.openings.has_waiting_streams and not events and self._beside is None:
                 self._next_list = float("inf")
                 self._listing = self._begin(self._list_later())
             else:
-                await self._read_first_list(events)
+                await self._reconcile(events)
+                # A poll that was under way has perhaps been taken for the first list.
+                self._health.missed_at = 0.0
             return True
-
-    async def _read_first_list(self, streamed: Sequence[FromAgents]) -> None:
-        await self._reconcile(streamed)
-        # A stream need not repeat what happened before it was open.
-        self._health.missed_at = 0.0
 
     async def _list_later(self) -> None:
         """Read the first list when its turn has come, unless an event or a suspicion was earlier."""
         try:
             async with self.openings.list():
                 if not self._has_first_list:
-                    await self._read_first_list(())
+                    await self._reconcile(())
                     if self.writer.is_over:
                         self._leave_stream()
         except (AccessExpired, ConversationClosed) as error:
             # While events wait to be written, they are: the list that is read for them is refused too.
             if self._health.waiting_since < float("inf"):
-                expired = isinstance(error, AccessExpired)
-                self._leave_stream(self._lost_by(error, LossReason.EXPIRED if expired else LossReason.CLOSED))
+                self._leave_stream(self._lost_by(error))
         finally:
             if not self._has_first_list:
                 self._next_list = 0.0
