@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 from botkit.asgi.bodies import PendingBodies
@@ -12,6 +11,7 @@ from botkit.asgi.door import Door, Store
 from botkit.asgi.interface import Application, Message, Receive, Scope, Send, path_in, respond
 from botkit.asgi.pages import PagesAsgi
 from botkit.errors import BodyIncomplete, BotKitError, HookTooLarge
+from botkit.executor import DaemonExecutor
 from botkit.handlers.endpoint import HookEndpoint, HookResponse, prefix_taken
 from botkit.hooks.bodies import MAX_BYTES, checked_length
 from botkit.hooks.paths import HookPath
@@ -60,7 +60,7 @@ class BotKitAsgi:
         self._service = service
         self._threads = threads
         self._door: Door | None = None
-        self._thread = ThreadPoolExecutor(1, "botkit-start-and-stop")
+        self._thread = DaemonExecutor(1, "botkit-start-and-stop")
         """Of its own: the application may have given the loop's own threads more than they can do."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from botkit.asgi.interface import Application, Receive, Scope, Send, path_in, respond
+from botkit.executor import DaemonExecutor
 from botkit.observability.pages import BLOCKING, HEALTHY, Page, Watched
 
 MAX_PENDING: Final = 32
@@ -26,7 +26,7 @@ class PagesAsgi:
     def __init__(self, wrapped: Application, service: Watched, *, prefix: str) -> None:
         self.wrapped = wrapped
         self._service = service
-        self._threads = ThreadPoolExecutor(_THREADS, "botkit-pages")
+        self._threads = DaemonExecutor(_THREADS, "botkit-pages")
         self._healthz = f"{prefix}/healthz"
         self._blocking = {f"{prefix}{path}": page for path, page in BLOCKING.items()}
         self._pending = dict.fromkeys(self._blocking, 0)

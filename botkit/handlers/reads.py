@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from botkit.config.settings import BotSettings
 from botkit.errors import WrongThread
+from botkit.executor import DaemonExecutor
 from botkit.handoff.events import ApiCall
 from botkit.http import Request, Response
 from botkit.kore.history import read_records
 from botkit.kore.reads import BotVariable, Dialog, read_dialog, read_variables
 from botkit.kore.replies import check_reply
 from botkit.kore.requests import KoreRequests
+
+_THREADS = DaemonExecutor(16, "botkit-reads")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Carrier(Protocol):
@@ -135,12 +141,16 @@ class AsyncReads:
 
     async def get_messages(self, *, limit: int = 20, skip: int = 0) -> Sequence[Mapping[str, Any]]:
         """See `Reads.get_messages`."""
-        return await asyncio.to_thread(self._reads.get_messages, limit=limit, skip=skip)
+        return await _in_thread(self._reads.get_messages, limit=limit, skip=skip)
 
     async def fetch_bot_variables(self, *languages: str) -> dict[str, tuple[BotVariable, ...]]:
         """See `Reads.fetch_bot_variables`."""
-        return await asyncio.to_thread(self._reads.fetch_bot_variables, *languages)
+        return await _in_thread(self._reads.fetch_bot_variables, *languages)
 
     async def get_dialog(self) -> Dialog:
         """See `Reads.get_dialog`."""
-        return await asyncio.to_thread(self._reads.get_dialog)
+        return await _in_thread(self._reads.get_dialog)
+
+
+async def _in_thread(read: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, partial(read, *args, **kwargs))

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
 from botkit.errors import LedgerClosed, LedgerError
+from botkit.executor import DaemonExecutor
 from botkit.http.retry import Backoff
 from botkit.ledger.interface import Committed, Input, Ledger
 from botkit.loop_calls import LoopCalls
@@ -41,7 +41,7 @@ class LedgerClient:
         self._calls = calls or LoopCalls(asyncio.get_running_loop())
         self._loop = self._calls.loop
         self._repeating: set[asyncio.Task[None]] = set()
-        self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="botkit-relay-read")
+        self._readers = DaemonExecutor(_READERS, "botkit-relay-read")
         self._closed = False
 
     async def submit(self, input: Input) -> Committed | None:

@@ -19,21 +19,21 @@ from botkit.config.load import load
 from botkit.kit import BotKit
 from botkit.testing.payload_parts import merged
 from botkit.testing.process import write_configuration
+from botkit.testing.serving import free_ports
 from botkit.testing.waiting import until
 from tests.doors import DoorName, opened
 from tests.faults.stage import Stage
 
 START_SECONDS = 60.0
 """Much longer than a start takes, for busy machines."""
-PATIENT = {"kore": {"timeout": "15s"}}
-"""Changes for tests that count what is shown twice: on a busy machine Kore's answer must not come after the time-out."""
 
-Program = Literal["serve", "wsgi"]
+Program = Literal["serve", "wsgi", "wsgi in a thread"]
 PROGRAMS: dict[Program, list[str]] = {
     "serve": ["-m", "botkit", "serve"],
     "wsgi": ["-m", "tests.faults.wsgi_service"],
+    "wsgi in a thread": ["-m", "tests.faults.wsgi_service", "--in-another-thread"],
 }
-"""`botkit serve`, which is ASGI, and an application behind a WSGI server."""
+"""`botkit serve`, which is ASGI, and an application behind a WSGI server, also where the main thread ends first."""
 _WSGI = pytest.param("wsgi", marks=pytest.mark.slow)
 EACH_DOOR, EACH_PROGRAM = ["asgi", _WSGI], ["serve", _WSGI]
 """The parameters of a fixture: `make test` takes the one, `make test-slow` the other."""
@@ -48,12 +48,15 @@ def configuration(
     salesforce_url: str = "",
     changes: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
-    """Write both YAML files, with retries quick enough for tests. `changes` are merged into the bot's file."""
+    """Write both YAML files, with retries quick enough for tests. `changes` are merged into the bot's file.
+
+    Kore is given time: on a busy machine an answer that comes after the time-out is a message that is shown twice.
+    """
     addresses = dict(stage.clouds.sandbox.addresses())
     if salesforce_url:
         addresses["salesforce_url"] = salesforce_url
     quick = {
-        "kore": {"timeout": "1s"},
+        "kore": {"timeout": "15s"},
         "agents": {
             "fallback": [],
             "systems": {
@@ -100,14 +103,14 @@ class InProcess:
 
 
 class Process:
-    """A service as a process that can be killed. The first start takes a free port, later starts the same one."""
+    """A service as a process that can be killed. Every start takes the same port, which no connection can take in between."""
 
     def __init__(self, configuration: Path, stage: Stage, *, program: Program = "serve") -> None:
         self._configuration = configuration
         self._command = [sys.executable, *PROGRAMS[program], "--config", str(configuration)]
         self._stage = stage
         self._log = configuration.parent / "serve.log"
-        self._port = 0
+        self._port = free_ports(1)
         self.folder = ROOT
         """Where its program is; another version of it may be started next."""
         self.possible_duplicates = 0.0
@@ -135,8 +138,7 @@ class Process:
         self.possible_duplicates += self.metric("botkit_possible_duplicates_total")
 
     def spawn(self) -> None:
-        """Start it and read its port; it may not be ready."""
-        before = self._log.stat().st_size if self._log.exists() else 0
+        """Start it; it may not be ready."""
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self._command, "--port", str(self._port)],
@@ -145,9 +147,6 @@ class Process:
                 stdout=log,
                 stderr=log,
             )
-        if not self._port:
-            said = until(lambda: self._said(before), "until it says where it listens", seconds=START_SECONDS)
-            self._port = int(said[1])
 
     def ready(self) -> bool:
         assert self.process.poll() is None, f"the service ended: {self._log.read_text()[-2000:]}"
@@ -180,9 +179,6 @@ class Process:
             return requests.get(f"{self.url}/metrics", timeout=30).text
         except requests.ConnectionError:
             return None
-
-    def _said(self, offset: int) -> re.Match[str] | None:
-        return re.search(r"listens on http://127\.0\.0\.1:(\d+)", self._log.read_text()[offset:])
 
 
 def children_of(pid: int) -> list[int]:

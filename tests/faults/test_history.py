@@ -11,7 +11,7 @@ import pytest
 
 from botkit.testing.waiting import until
 from tests.faults.history import Violations, violations
-from tests.faults.services import PATIENT, Process
+from tests.faults.services import Process
 from tests.faults.stage import Stage, Talk
 
 PEOPLE = 4
@@ -58,7 +58,7 @@ def all_are_heard(talks: list[Talk], before: list[int]) -> bool:
 def test_nothing_is_lost_repeated_or_reordered_while_the_service_is_killed_again_and_again(
     stage: Stage, service: Callable[..., Process], receive: str, kills: int
 ) -> None:
-    running = service(receive=receive, changes=PATIENT)
+    running = service(receive=receive)
     talks = [stage.new_user() for _ in range(PEOPLE)]
     for talk in talks:
         talk.talks()

@@ -15,7 +15,7 @@ import pytest
 from botkit.errors import LedgerBusy
 from botkit.ledger.sqlite.lock import StoreLock
 from botkit.testing.waiting import until
-from tests.faults.services import EACH_PROGRAM, PATIENT, Process, children_of, configuration
+from tests.faults.services import EACH_PROGRAM, Process, children_of, configuration
 from tests.faults.stage import CLOSED, END_WORD, OMAR, Stage, Talk
 
 PLACES = (
@@ -45,7 +45,7 @@ def survivors(
     stage = shared_stage
     stage.clouds.calm()
     folder = tmp_path_factory.mktemp("killed")
-    path = configuration(folder, stage, changes=PATIENT)
+    path = configuration(folder, stage)
     with Process(path, stage, program=request.param) as service:
         talks = {place: stage.new_user() for place in PLACES}
         before_access, before_create, after_create, waiting, active, held_up, transferred, unheard, ending = (

@@ -18,7 +18,7 @@ from tests.faults.live_chat import (
     live_chat_forgets,
     live_chat_recovers,
 )
-from tests.faults.services import EACH_PROGRAM, PATIENT, Process, configuration
+from tests.faults.services import EACH_PROGRAM, Process, configuration
 from tests.faults.stage import CLOSED, END_WORD, JANE, OMAR, UNREACHABLE, Stage
 
 LATE = ("late and active", "late and waiting", "late and ending")
@@ -40,7 +40,7 @@ def talks(
     stage.clouds.calm()
     live_chat_recovers(stage)
     everybody = {place: LiveChatTalk.of(stage.new_user()) for place in (*LATE, *IN_TIME)}
-    path = configuration(tmp_path_factory.mktemp("killed"), stage, changes={**ON_LIVE_CHAT, **PATIENT})
+    path = configuration(tmp_path_factory.mktemp("killed"), stage, changes=ON_LIVE_CHAT)
     with Process(path, stage, program=request.param) as service:
         _come_back_too_late(stage, service, *(everybody[place] for place in LATE))
         _come_back_in_time(stage, service, *(everybody[place] for place in IN_TIME))

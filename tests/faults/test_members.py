@@ -17,7 +17,7 @@ import yaml
 from botkit.ledger.postgresql.migrations import MIGRATIONS, version_of
 from botkit.ledger.postgresql.ownership import LOCK
 from botkit.testing.waiting import until
-from tests.faults.services import PATIENT, ROOT, Process, configuration
+from tests.faults.services import ROOT, Process, configuration
 from tests.faults.stage import Stage, Talk
 from tests.postgresql import Server
 
@@ -68,7 +68,7 @@ def streams(service: Process) -> float:
 
 @pytest.fixture
 def services(stage: Stage, postgresql: Server, tmp_path: Path) -> Iterator[Services]:
-    path = configuration(tmp_path, stage, changes=PATIENT)
+    path = configuration(tmp_path, stage)
     server = yaml.safe_load(path.read_text())
     store = postgresql.empty()
     path.write_text(yaml.safe_dump(server | {"store": {"url": store}}))

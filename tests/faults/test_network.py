@@ -69,7 +69,7 @@ def test_connections_that_are_only_half_there_are_noticed_and_replaced(
     kit(salesforce_url=proxy.url)
     talk = stage.new_user()
     talk.talks()
-    assert proxy.timeout() > 0
+    until(lambda: proxy.timeout() > 0, "until a connection that stands is half open")
     talk.agent_says("into nothing")
     talk.types("out of nothing")
     talk.both_sides_have_everything()

@@ -13,10 +13,11 @@ from botkit.testing.serving import Server
 
 
 def main() -> None:
-    """Serve until SIGTERM."""
+    """Serve until SIGTERM: in the main thread, or in one that goes on after it, and then nobody closes the kit."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--in-another-thread", action="store_true")
     chosen = parser.parse_args()
     app = create_app(load(chosen.config))
     kit = app.extensions["botkit"][0].kit
@@ -25,6 +26,9 @@ def main() -> None:
     kit.start()
     server = Server(app, port=chosen.port)
     print(f"listens on {server.url}", flush=True)
+    if chosen.in_another_thread:
+        threading.Thread(target=stopped.wait).start()
+        return
     stopped.wait()
     server.close()
     kit.close()

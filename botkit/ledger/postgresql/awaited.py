@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
 
 from msgspec.structs import replace
 
 from botkit.errors import LedgerClosed, LedgerError
+from botkit.executor import DaemonExecutor
 from botkit.ledger.interface import Committed
 from botkit.ledger.postgresql.database import Connection
 from botkit.ledger.postgresql.queries import SQL
@@ -28,7 +28,7 @@ class Awaited:
         self._early: dict[int, str | None] = {}
         """Outcomes that came before their receipts; None where it is in the store. Most are of receipts in other processes."""
         self._lock = threading.Lock()
-        self._reading = ThreadPoolExecutor(1, thread_name_prefix="botkit-answers")
+        self._reading = DaemonExecutor(1, "botkit-answers")
         """Outcomes are read here: who hears of them has more to do."""
 
     def add(self, row: int, receipt: Receipt[Committed], outcome: Committed, in_doubt: bool) -> None:
