@@ -159,7 +159,7 @@ async def test_a_transcript_is_asked_for_again_while_there_is_time(world: World)
     world.platform.lines = (TranscriptLine("user", "hi"),)
     world.platform.transcript_answer = ServerTrouble("get messages")
     world.ledger.decided(conversation(phase=Phase.OPENING, access=None), OpenAccess(SESSION, SYSTEM))
-    await async_until(lambda: world.clock.sleeping == 1)
+    await async_until(lambda: world.clock.sleeping == 2)  # the retry, and the watch over the streams
     world.platform.transcript_answer = None
     await world.clock.advance(1)
     await async_until(lambda: not world.ledger.rows)
@@ -797,7 +797,7 @@ async def test_a_store_that_cannot_be_read_loses_no_item(
     monkeypatch.setattr("botkit.relay.outbound.lanes.MAX_HELD_BYTES", 0)
     world.ledger.read_failures.append(LedgerError("locked"))
     world.ledger.decided(IDLE, PassToBot())
-    await async_until(lambda: world.clock.sleeping == 1)
+    await async_until(lambda: world.clock.sleeping == 2)  # the retry, and the watch over the streams
     await world.clock.advance(1)
     await async_until(lambda: not world.ledger.rows and bool(world.metrics.done))
     assert world.metrics.done == [("PassToBot", "delivered")]
