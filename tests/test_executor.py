@@ -49,11 +49,11 @@ def test_threads_are_started_when_they_are_needed_and_no_more_than_allowed() -> 
     for _ in range(5):
         assert executor.submit(int, "7").result(30) == 7
     held = [executor.submit(go_on.wait, 30) for _ in range(4)]
-    assert len(executor._threads) == 2
+    assert len(executor._queue.threads) == 2
     go_on.set()
     assert all(one.result(30) for one in held)
     executor.shutdown()
-    assert not any(thread.is_alive() for thread in executor._threads)
+    assert not any(thread.is_alive() for thread in executor._queue.threads)
 
 
 def test_what_a_job_raises_is_raised_where_its_result_is_asked_for() -> None:

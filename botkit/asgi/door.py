@@ -12,9 +12,9 @@ from typing import Protocol
 from botkit.asgi.bodies import PendingBodies
 from botkit.asgi.handling import Handling
 from botkit.errors import TooManyBodies
+from botkit.executor import JobQueue
 from botkit.handlers.dispatch import DispatchResult, without_handlers
 from botkit.handlers.endpoint import Admitted, HookEndpoint, HookResponse, too_slow
-from botkit.handlers.threads import JobQueue
 from botkit.ledger.interface import Committed, Input
 from botkit.loop_calls import LoopCalls
 from botkit.observability.events import get_logger

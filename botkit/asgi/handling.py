@@ -13,12 +13,12 @@ from functools import partial
 from typing import Any, Final
 
 from botkit.errors import TooManyBodies
+from botkit.executor import JobQueue
 from botkit.handlers.dispatch import Dispatch, DispatchResult, result_of, user_of
 from botkit.handlers.keyed_lock import Turn
 from botkit.handlers.progress import Progress
 from botkit.handlers.registry import Chain
 from botkit.handlers.running import ContextFactory
-from botkit.handlers.threads import JobQueue
 from botkit.handoff.conversation import ConversationId
 from botkit.hooks.parser import Hook
 from botkit.loop_calls import LoopCalls

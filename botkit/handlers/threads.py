@@ -1,4 +1,4 @@
-"""The threads that handlers run in: workers for functions, one event loop for coroutines; and queues of jobs for an event loop.
+"""The threads that handlers run in: workers for functions, one event loop for coroutines.
 
 An executor of the standard library is no substitute: it waits for every job when the interpreter exits, so a job that hangs would
 keep the process alive; and its queue, semaphore and condition add a third to the cost of a hook.
@@ -10,7 +10,6 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
 
 from botkit.loop_calls import LoopCalls
 
@@ -92,46 +91,6 @@ class _Worker:
             if then is not None:
                 then()
             del then
-
-
-class JobQueue:
-    """Jobs that wait for one of a limited number of threads, in order. For one event loop, which must not wait itself.
-
-    Args:
-        name: of the threads, which are started when they are needed.
-        threads: the largest number of them.
-        max_waiting: the largest number of jobs that wait for one.
-    """
-
-    def __init__(self, name: str, *, threads: int, max_waiting: int = 4096) -> None:
-        self._name = name
-        self._max_threads = threads
-        self._max_waiting = max_waiting
-        self._jobs: SimpleQueue[Job] = SimpleQueue()
-        self._idle = threading.Semaphore(0)
-        self._count = 0
-
-    @property
-    def has_room(self) -> bool:
-        """Whether another job may wait."""
-        return self._jobs.qsize() < self._max_waiting
-
-    def put(self, job: Job) -> None:
-        """Run a job, which must not raise, when a thread is free. Raises: RuntimeError if the system has no thread at all."""
-        if self._count < self._max_threads and not self._idle.acquire(blocking=False):
-            try:
-                threading.Thread(target=self._work, name=self._name, daemon=True).start()
-            except RuntimeError:  # The system has no more threads, or the interpreter is shutting down.
-                if not self._count:
-                    raise
-            else:
-                self._count += 1
-        self._jobs.put(job)
-
-    def _work(self) -> None:
-        while True:
-            self._jobs.get()()
-            self._idle.release()
 
 
 class EventLoopThread:

@@ -12,12 +12,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from botkit.asgi import handling
+from botkit.executor import JobQueue
 from botkit.handlers.conversation import BotGateway
 from botkit.handlers.dispatch import Dispatch
 from botkit.handlers.keyed_lock import Turn
 from botkit.handlers.registry import Handler, Registry
 from botkit.handlers.running import Runner
-from botkit.handlers.threads import JobQueue
 from botkit.handoff.conversation import Instant
 from botkit.handoff.events import UserMessage
 from botkit.ledger.interface import Input
