@@ -103,6 +103,13 @@ class Talk:
         self.agents("accept", agent)
         self.hears(f"{agent} has joined")
 
+    def both_say_something(self) -> None:
+        """Both sides say something, three times in turns, and hear it."""
+        for number in range(3):
+            self.types(f"typed {number}")
+            self.agent_says(f"said {number}")
+        self.both_sides_have_everything()
+
     def agents(self, what: str, *args: Any, **more: Any) -> Any:
         """Call an agent's action in the emulated MIAW."""
         method = getattr(self.stage.clouds.salesforce, what)

@@ -22,10 +22,7 @@ def test_every_hook_of_a_whole_hand_off_twice_opens_one_conversation_and_repeats
     stage.kore_fails(duplicate_hooks=True)
     talk = stage.new_user()
     talk.talks()
-    for number in range(3):
-        talk.types(f"typed {number}")
-        talk.agent_says(f"said {number}")
-    talk.both_sides_have_everything()
+    talk.both_say_something()
     talk.types(END_WORD)
     talk.hears(CLOSED)
     talk.is_the_bots_again()

@@ -15,10 +15,7 @@ def test_a_hand_off_goes_on_after_the_main_thread_has_ended(stage: Stage, tmp_pa
     with Process(folder, stage, program="wsgi in a thread") as service:
         talk = stage.new_user()
         talk.talks()
-        for number in range(3):
-            talk.types(f"typed {number}")
-            talk.agent_says(f"said {number}")
-        talk.both_sides_have_everything()
+        talk.both_say_something()
         stage.kore_fails(refuse=True, path="sendUserMessage")
         talk.agent_says("said before the end")
         until(service.users_with_deliveries, "until a message is on its way")
