@@ -115,6 +115,18 @@ def _another_member(url: str) -> Iterator[psycopg.Connection[Any]]:
         yield another
 
 
+def _take_what_is_free(another: psycopg.Connection[Any], ledger: PostgresLedger) -> None:
+    """Let the other member have the shards that nobody has."""
+    free = sorted(set(range(SHARDS)) - ledger._owner._own.shards)
+    Ownership("another").claim(another, free)
+
+
+def _pass_turns(moves: Moves) -> None:
+    """Wait until the owner has looked how many processes there are, twice from now on."""
+    before = moves.asked
+    until(lambda: moves.asked > before + 2, "for two turns")
+
+
 def _input(one: ConversationId, text: str) -> Input:
     event = UserMessage(key=text, at=Instant(1.0), text=text, agent_transfer=None)
     return Input(one, event, HookBody(text.encode()))
@@ -219,13 +231,76 @@ def test_shards_with_many_conversations_are_given_up_a_few_at_a_time(
     numbers = [SHARDS - 1, SHARDS - 3, SHARDS - 5, SHARDS - 6]
     users = {shard: _somebody_in(shard) for shard in numbers}
     _hand_over(ledger, *users.values())
-    with _another_member(postgresql.url):
+    with _another_member(postgresql.url) as another:
         for leaving in ({SHARDS - 1, SHARDS - 3}, {SHARDS - 5, SHARDS - 6}):
             until(lambda: moves.lost, "for it to give shards up")
             leaves, _, let_go = moves.lost.pop()
             assert {shard for shard, one in users.items() if leaves(one)} == leaving
+            owned = len(ledger._owner._own.shards)
             let_go.set_result(None)
+            until(lambda owned=owned: len(ledger._owner._own.shards) < owned, "for them to be given up")  # type: ignore[misc]
+            _take_what_is_free(another, ledger)
         until(lambda: len(ledger._owner._own.shards) == SHARDS // 2, "for it to give up its half")
+
+
+def test_nothing_more_is_given_up_before_somebody_has_taken_what_was(
+    ledger: PostgresLedger, moves: Moves, postgresql: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(holdings, "MOVED_AT_ONCE", 0)
+    _hand_over(ledger, EVE, _somebody_in(SHARDS - 2))
+    with _another_member(postgresql.url) as another:
+        until(lambda: moves.lost, "for it to give a shard up")
+        moves.lost.pop()[2].set_result(None)
+        until(lambda: len(ledger._owner._own.shards) == SHARDS - 1, "for it to be given up")
+        _pass_turns(moves)
+        assert not moves.lost
+        _take_what_is_free(another, ledger)
+        until(lambda: moves.lost, "for it to give up another")
+
+
+def test_nothing_more_is_given_up_while_others_open_streams(
+    ledger: PostgresLedger, moves: Moves, postgresql: Server
+) -> None:
+    own = Ownership("third")
+    with connect(postgresql.url, "a third member") as third:
+        own.say_catching_up(third, True)
+        with _another_member(postgresql.url):
+            _pass_turns(moves)
+            assert not moves.lost
+            own.say_catching_up(third, False)
+            until(lambda: moves.lost, "for it to give shards up")
+
+
+def test_a_process_says_for_how_long_it_opens_streams(
+    ledger: PostgresLedger, moves: Moves, postgresql: Server
+) -> None:
+    witness = Ownership("witness")
+    with connect(postgresql.url, "a pooler") as session:
+
+        def seen() -> bool:
+            witness.turn(session)
+            return witness.others_catch_up
+
+        until(lambda: not seen(), "for it to have caught up after its start")
+        moves.catches_up = True
+        until(seen, "for it to say so")
+        moves.catches_up = False
+        until(lambda: not seen(), "for it to say that it has caught up")
+
+
+def test_what_is_taken_on_counts_as_catching_up_at_once(
+    ledger: PostgresLedger, moves: Moves, postgresql: Server
+) -> None:
+    """Its relay has not begun with it yet."""
+    said: list[bool] = []
+    ledger._owner._own.say_catching_up = lambda _, catches_up: said.append(catches_up)  # type: ignore[method-assign]
+    with _another_member(postgresql.url):
+        until(lambda: moves.lost, "for it to give shards up")
+        assert not any(said)
+        moves.lost.pop()[2].set_result(None)
+        until(lambda: len(ledger._owner._own.shards) == SHARDS // 2, "for them to be given up")
+    until(lambda: len(ledger._owner._own.shards) == SHARDS, "for it to take them on again")
+    assert any(said)
 
 
 def test_a_shard_with_too_many_conversations_is_given_up_alone(

@@ -43,15 +43,16 @@ MAX_IN_BATCH = 256
 MAX_QUEUED = 20_000
 LOOK_SECONDS = 3.0
 """How often it looks for inputs whose notification was missed."""
-TURN_SECONDS = 1.0
+TURN_SECONDS = 0.5
 """How often it shows that it lives, and looks how many processes there are."""
 LEAVE_SECONDS = 10.0
 """Max wait for the relay to stop working on conversations."""
 LEAVING_LOOK_SECONDS = 0.05
 """How often it looks whether the relay has stopped, if nothing else happens."""
 CATCHES_UP_SECONDS = 15.0
-"""Max time for which it keeps what it should give up, while it still opens the streams of what it has taken on: after the end of
-a process, all the others open them together, faster than the one that is back could alone."""
+"""Max time for which it keeps what it should give up, while any process still opens the streams of what it has taken on: after
+the end of a process, all the others open them together, faster than the one that is back could alone; and that one gets no more
+than it can open soon."""
 MAX_CLAIMED = 16
 """Max shards taken on at once: while it reads thousands of effects, the session is silent."""
 KEPT_SECONDS = 10.0
@@ -106,7 +107,7 @@ class Owner:
         self._leaving: Set[int] = frozenset()
         """Shards that are given up just now: their inputs are left to the next owner."""
         self._too_many_since: BootTime | None = None
-        """Since when it has had shards to give up."""
+        """Since when it has had shards to give up, and gave up none."""
         self._lost_at: BootTime | None = None
         self._said: set[str] = set()
         """Why there is no connection, as the log has said."""
@@ -336,13 +337,17 @@ class Owner:
 
     def _turn(self, connection: Connection) -> None:
         gives_up, may_claim = self._own.turn(connection)
-        if self._may_give_up(gives_up):
+        catches_up = self._moves is not None and self._moves.is_catching_up()
+        self._own.say_catching_up(connection, catches_up)
+        if self._may_give_up(gives_up, waits=catches_up or self._own.others_catch_up):
             self._leave(connection, self._held.some_of(gives_up), told=True)
         before, effects = len(self._own.shards), 0
         for first in range(0, len(may_claim), MAX_CLAIMED):
             if self._waiting.closed:
                 break
             claimed = self._own.claim(connection, may_claim[first : first + MAX_CLAIMED])
+            if claimed:  # At once: the others must not give up more before the relay has begun with these.
+                self._own.say_catching_up(connection, True)
             effects += self._held.gain(connection, claimed, self._moves)
             self._own.ping(connection)
         if self._held.ended_names:
@@ -350,15 +355,16 @@ class Owner:
         if owned := len(self._own.shards) - before:
             _log.info("shards_gained", shards=owned, effects=effects, owned=len(self._own.shards))
 
-    def _may_give_up(self, shards: Set[int]) -> bool:
-        """Whether to give some of these up now."""
+    def _may_give_up(self, shards: Set[int], *, waits: bool) -> bool:
+        """Whether to give some of these up now. `waits`: it would be too soon, but not for ever."""
         if not shards or self._waiting.closed:
             self._too_many_since = None
             return False
         self._too_many_since = self._too_many_since or boottime()
-        if boottime() - self._too_many_since >= CATCHES_UP_SECONDS:
-            return True
-        return self._moves is None or not self._moves.is_catching_up()
+        if waits and boottime() - self._too_many_since < CATCHES_UP_SECONDS:
+            return False
+        self._too_many_since = None
+        return True
 
     def _leave(self, connection: Connection, shards: set[int], *, told: bool) -> None:
         """Give up shards: first the relay stops working on them, then the locks are released."""

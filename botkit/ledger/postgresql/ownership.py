@@ -43,6 +43,8 @@ _ATTEMPTED = "attempted "
 """The beginning of the names of notes about shards."""
 LOCK = 0x426F744B
 """The class of the advisory locks: "BotK"."""
+CATCHES_UP = 0x426F7443
+"""The class of those by which the session of an owner tells that it still opens the streams of what it has taken on: "BotC"."""
 MARK = 0x426F7453
 """The class of those by which the session of each owner tells in which schema its tables are: "BotS"."""
 
@@ -108,6 +110,9 @@ class Ownership:
         self._session_lives = False
         self._connected = 0.0
         self._warned = False
+        self._says_catching_up = False
+        self.others_catch_up = False
+        """Whether another process still opens the streams of what it has taken on, or has yet to take on something."""
         self.waits_for_disk = True
         """Whether the server's commits are on its disk. An administrator can change that while it runs."""
 
@@ -126,7 +131,7 @@ class Ownership:
         Returns:
             The shards that are gone: in doubt, or owned by another process, now or meanwhile.
         """
-        self._connected = boottime()
+        self._connected, self._says_catching_up = boottime(), False
         wanted, had = sorted(self.shards - in_doubt), self.shards
         if wanted:
             got = {
@@ -170,11 +175,12 @@ class Ownership:
     def turn(self, connection: Connection) -> tuple[set[int], Sequence[int]]:
         """Look how many processes there are. Returns the shards to give up, and those to claim."""
         began = boottime()
-        given = {"lock": LOCK, "format": FORMAT, "stuck": STUCK_SECONDS}
+        given = {"lock": LOCK, "catches_up": CATCHES_UP, "format": FORMAT, "stuck": STUCK_SECONDS}
         row = connection.execute(SQL["members"], given).fetchone()
         self._heard = began
         assert row is not None  # noqa: S101 - a SELECT without FROM has one row
-        members, held, restarted, stuck, server, fsync = row
+        members, held, others_catch_up, restarted, stuck, server, fsync = row
+        self.others_catch_up = others_catch_up or len(held) < SHARDS
         self._note_fsync(fsync)
         if boottime() - began < MEASURED_SECONDS:
             self.server_ahead = server - began
@@ -190,6 +196,13 @@ class Ownership:
         if restarted and boottime() - self._connected < PREFERRED_SECONDS:
             free = [shard for shard in free if self._was_here(connection, shard)]
         return set(), free[: share - len(self.shards)]
+
+    def say_catching_up(self, connection: Connection, catches_up: bool) -> None:
+        """Tell the others whether this process still opens the streams of what it has taken on."""
+        if catches_up != self._says_catching_up:
+            name = "say_catching_up" if catches_up else "say_caught_up"
+            connection.execute(SQL[name], {"catches_up": CATCHES_UP})
+            self._says_catching_up = catches_up
 
     def claim(self, connection: Connection, shards: Sequence[int]) -> Mapping[int, bool]:
         """Lock shards. Returns those that it got, each with whether its last owner gave it up cleanly."""

@@ -241,14 +241,16 @@ DELETE FROM live_names WHERE ctid = ANY (ARRAY(
 -- --- the owner: its shards ---------------------------------------------------------------------------------------------
 
 -- name: members
--- How many processes there are that can read what this one writes, which shards have an owner, whether the server has just
--- started, its time of day, and whether it waits for its disk. It ends the sessions of processes that stand still in the middle of
+-- How many processes there are that can read what this one writes, which shards have an owner, whether another process is catching
+-- up, whether the server has just started, its time of day, and whether it waits for its disk. It ends the sessions of processes that stand still in the middle of
 -- sending a statement or of reading its answer.
 SELECT
     (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'botkit owner %%'
      AND coalesce(substring(application_name FROM ' format (\d{1,4})$')::int, 1) >= %(format)s),
     (SELECT coalesce(array_agg(objid::int), '{}') FROM pg_locks
      WHERE locktype = 'advisory' AND classid = %(lock)s AND granted
+     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())),
+    EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND classid = %(catches_up)s AND granted AND pid <> pg_backend_pid()
      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())),
     now() - pg_postmaster_start_time() < interval '5 seconds',
     (SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -277,6 +279,13 @@ SELECT CASE WHEN EXISTS (
 
 -- name: rename_session
 SELECT set_config('application_name', %s, false)
+
+-- name: say_catching_up
+-- Nobody takes this lock for itself, so it is never refused.
+SELECT pg_try_advisory_lock_shared(%(catches_up)s, 0)
+
+-- name: say_caught_up
+SELECT pg_advisory_unlock_shared(%(catches_up)s, 0)
 
 -- name: claim
 -- The inner query is a whole of its own (OFFSET 0), so that no lock is taken of a shard that is not wanted.
