@@ -289,11 +289,11 @@ def test_a_process_says_for_how_long_it_opens_streams(
 
 
 def test_what_is_taken_on_counts_as_catching_up_at_once(
-    ledger: PostgresLedger, moves: Moves, postgresql: Server
+    ledger: PostgresLedger, moves: Moves, postgresql: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its relay has not begun with it yet."""
     said: list[bool] = []
-    ledger._owner._own.say_catching_up = lambda _, catches_up: said.append(catches_up)  # type: ignore[method-assign]
+    monkeypatch.setattr(ledger._owner._own, "say_catching_up", lambda _, catches_up: said.append(catches_up))
     with _another_member(postgresql.url):
         until(lambda: moves.lost, "for it to give shards up")
         assert not any(said)
