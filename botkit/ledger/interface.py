@@ -143,6 +143,9 @@ class Moves(Protocol):
             until `gain` is called again.
         """
 
+    def gone(self) -> None:
+        """All that had to leave is another process' now: no commit brings anything of it, so it need not be told apart."""
+
 
 class Ledger(Protocol):
     """Durable memory. Inputs are decided in one thread, in order; `submit` may be called from any."""

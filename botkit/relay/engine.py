@@ -163,9 +163,13 @@ class Engine:
 
     def gain(self, undelivered: Sequence[OutboxItem], conversations: Sequence[Conversation]) -> None:
         """Carry on the work of another process; see `ledger.interface.Moves`."""
-        self._leaving.others_come()
+        self._leaving.forget_ended()
         self._delivery.failing.take_over({item.conversation_id for item in undelivered})
         self._carry_on(undelivered, conversations)
+
+    def gone(self) -> None:
+        """See `ledger.interface.Moves`."""
+        self._leaving.forget_ended()
 
     def is_catching_up(self) -> bool:
         """See `ledger.interface.Moves`. Any thread."""

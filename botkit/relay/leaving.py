@@ -44,7 +44,7 @@ class Loss:
 
 
 class Leaving:
-    """The losses in progress, and those since the last gain: the ledger tells nothing more of older ones."""
+    """The losses in progress, and those of which commits may still bring something. Each is asked about every effect."""
 
     def __init__(self) -> None:
         self._losses: tuple[Loss, ...] = ()
@@ -66,7 +66,7 @@ class Leaving:
             self._losses = (*self._losses, loss)
         return loss
 
-    def others_come(self) -> None:
-        """Conversations come, perhaps some that have left."""
+    def forget_ended(self) -> None:
+        """No commit brings anything more of what has left, or it comes back."""
         with self._lock:
             self._losses = tuple([loss for loss in self._losses if not loss.has_ended])

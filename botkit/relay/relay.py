@@ -141,6 +141,12 @@ class Relay:
                 self._soon(let_go)
         return lost
 
+    def gone(self) -> None:
+        """See `ledger.interface.Moves`. Any thread, in the order of the commits."""
+        with self._lock:
+            if not self._closing:
+                self._soon(Engine.gone)
+
     def start(self) -> None:
         """Start, resume the work of an earlier process, then accept new commits.
 

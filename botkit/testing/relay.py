@@ -125,6 +125,9 @@ class StepwiseRelay:
         self._timers = {key: one for key, one in self._timers.items() if not leaves(one[1])}
         return _done()
 
+    def gone(self) -> None:
+        """Nothing comes of it: what is lost is not remembered."""
+
     def start(self) -> None:
         """Start the event loop."""
         self._thread.start()
@@ -244,6 +247,9 @@ class RecordingRelay:
     def lose(self, leaves: Callable[[ConversationId], bool], *, orderly: bool) -> Future[None]:
         """Nothing is in progress."""
         return _done()
+
+    def gone(self) -> None:
+        """Nothing was remembered."""
 
     def on_commit(self, batch: Sequence[Committed], /) -> None:
         """Record."""

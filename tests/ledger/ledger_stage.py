@@ -170,6 +170,9 @@ class Relay:
         gone.set_result(None)
         return gone
 
+    def gone(self) -> None:
+        """What is lost is dropped at once."""
+
 
 class Stage(ABC):
     """A ledger that can be closed and opened again on the same store."""

@@ -48,6 +48,7 @@ class Moves:
     def __init__(self) -> None:
         self.lost: list[tuple[Callable[[ConversationId], bool], bool, Future[None]]] = []
         self.gains = 0
+        self.told_gone = 0
         self.at_once = True
         """Whether it lets go at once of what another has already."""
         self.asked = 0
@@ -69,6 +70,9 @@ class Moves:
         if not orderly and self.at_once:
             let_go.set_result(None)
         return let_go
+
+    def gone(self) -> None:
+        self.told_gone += 1
 
 
 @pytest.fixture
@@ -171,6 +175,17 @@ def test_shards_that_were_leaving_when_the_connection_broke_are_served_again(
         ledger.submit(_input(EVE, "hello")).result(10)
         until(lambda: "hello" in decided, "for the message to be decided")
         assert moves.gains > gains
+
+
+def test_the_relay_is_told_when_the_shards_that_left_are_gone(
+    ledger: PostgresLedger, moves: Moves, postgresql: Server
+) -> None:
+    with _another_member(postgresql.url):
+        until(lambda: moves.lost, "for it to give shards up")
+        assert not moves.told_gone
+        moves.lost[0][2].set_result(None)
+        until(lambda: len(ledger._owner._own.shards) == SHARDS // 2, "for them to be given up")
+        until(lambda: moves.told_gone, "for the relay to be told")
 
 
 def test_the_session_is_not_silent_while_the_relay_lets_go(

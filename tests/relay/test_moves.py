@@ -312,6 +312,37 @@ async def test_results_of_one_commit_are_settled_apart_if_one_conversation_has_l
     assert list(held.ledger.rows) == [1, 2, 4]
 
 
+# --- when they are another process' ---------------------------------------------------------------------------------
+
+
+async def test_what_is_gone_is_not_looked_for_among_what_comes(held: World) -> None:
+    asked: list[ConversationId] = []
+
+    def leaves(conversation_id: ConversationId) -> bool:
+        asked.append(conversation_id)
+        return False
+
+    await held.engine.lose(leaves, 5)
+    passes(held, "before")
+    assert asked
+    held.engine.gone()
+    asked.clear()
+    passes(held, "after")
+    assert not asked
+
+
+async def test_what_is_still_in_progress_when_it_is_gone_is_told_apart(
+    held: World, platform: HeldPlatform
+) -> None:
+    passes(held, "one", "two")
+    losing = held.engine.lose(the_user, 5)
+    held.engine.gone()
+    passes(held, "three")
+    platform.answer()
+    await losing
+    assert platform.in_progress == []
+
+
 # --- while the loop is busy with other things ---------------------------------------------------------------------
 
 

@@ -330,6 +330,7 @@ class Owner:
             stopped = self._moves.lose(lambda one: shard_of(one) in shards, orderly=False)
             with suppress(TimeoutError):
                 stopped.result(LEAVE_SECONDS)
+            self._moves.gone()
         if shards:
             _log.warning("shards_lost", shards=len(shards), owned=len(self._own.shards))
 
@@ -388,6 +389,8 @@ class Owner:
                 self._own.leave_unclean(shards)
         self._own.release(connection, shards)
         self._held.forget(shards)
+        if told and self._moves is not None:
+            self._moves.gone()
         self._held.recount(connection)
         _log.info("shards_left", shards=len(shards), owned=len(self._own.shards))
 
