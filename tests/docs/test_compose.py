@@ -47,6 +47,17 @@ def test_nginx_knows_every_process(services: dict[str, Any]) -> None:
     assert set(re.findall(r"^ *server (\S+) resolve", NGINX, re.MULTILINE)) == processes
 
 
+def test_one_process_builds_the_image_of_all(services: dict[str, Any]) -> None:
+    """If each built it, each would get an image of its own, and the next `up` would restart them all together."""
+    processes = [service for name, service in services.items() if name.startswith("botkit-")]
+    assert [process["image"] for process in processes] == ["botkit"] * 3
+    assert sum("build" in process for process in processes) == 1
+
+
+def test_nginx_takes_out_no_process_that_waits_for_postgresql() -> None:
+    assert re.findall(r"^ *server \S+ resolve (\S+);", NGINX, re.MULTILINE) == ["max_fails=0"] * 3
+
+
 def test_nginx_takes_the_bodies_that_the_program_takes() -> None:
     assert f"client_max_body_size {MAX_BYTES // 1024**2}m;" in NGINX
 
